@@ -1,0 +1,5 @@
+"""`python -m andon`: how the supervisor starts each process."""
+
+from andon.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Strict configuration: YAML files into typed structs, with file, line and column in every error."""

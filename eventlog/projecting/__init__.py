@@ -1,0 +1,1 @@
+"""Fact by fact: which row it changes. Used by `eventlog.projections`."""

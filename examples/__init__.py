@@ -1,0 +1,1 @@
+"""The example plants that come with the product: points, rules, playbooks."""

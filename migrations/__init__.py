@@ -1,0 +1,1 @@
+"""The database's history, forward only (Alembic). Applied by `eventlog.migrate.upgrade`."""

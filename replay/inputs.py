@@ -1,0 +1,49 @@
+"""What lay at a place of an inbox, in words: on which input two tellings part."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from eventlog.given import Decided, Input
+from eventlog.inboxes import Inboxes, Item, Scans
+from eventlog.log import Key
+from events.codec import decode_record
+from events.envelope import Configure, Reported
+from events.requests import Request
+from events.types import from_micros
+
+
+def describe(inboxes: Inboxes, key: Key, offset: int) -> str:
+    """"" where nothing lies there."""
+    item = next(inboxes.read(key, offset), None)
+    return "" if item is None or item[0] != offset else _words(item)
+
+
+def _words(item: Item) -> str:
+    match item[1]:
+        case datetime() as at:
+            return f"the tick of {at:%H:%M:%S}"
+        case Scans(block=block, first=first):
+            return f"readings of {block.device} of {from_micros(int(block.times[first])):%H:%M:%S.%f}"[:-3]
+        case Decided(cause=cause):
+            return f"what the stage before said on its input {cause}"
+        case Input(body=body):
+            return _record(body)
+
+
+def _record(body: bytes) -> str:
+    try:
+        record = decode_record(body)
+    except msgspec.MsgspecError:
+        return "bytes that nobody can read"
+    match record:
+        case Request(by=by, body=asked):
+            return f"{by} asks: {str(asked.__struct_config__.tag).replace('_', ' ')}"
+        case Reported(source=source, sequence=number):
+            return f"report {number} of {source}"
+        case Configure(version=version, by=by):
+            return f"version {version} of the files, by {by}"
+        case _:
+            return type(record).__name__.lower()
