@@ -17,6 +17,7 @@ from events.types import EPOCH, Instant
 StepOutcome = Literal["done", "failed", "skipped", "cancelled"]
 RunOutcome = Literal["completed", "failed", "cancelled"]
 Scalar = bool | float | str
+"""A number is a float, never an int: an int would be another value once it was read back."""
 """What a variable or the result of a step is."""
 
 

@@ -157,11 +157,11 @@ def _go_on(turn: Turn, step: Step, place: str, state: StepState) -> Verdict | No
     return _of_inner(turn, step, place, verdict)
 
 
-def _of_inner(turn: Turn, step: Step, place: str, verdict: Verdict, **result: float) -> Verdict | None:
+def _of_inner(turn: Turn, step: Step, place: str, verdict: Verdict, **result: int) -> Verdict | None:
     """What the steps within mean for the step that holds them."""
     match verdict:
         case "done":
-            turn.done(place, result=dict(result))
+            turn.done(place, result={name: float(number) for name, number in result.items()})
             return None
         case Failed(trouble=trouble):
             turn.fail(step, place, trouble)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from events.codec import encode
+from events.codec import decode_event, encode
 from events.envelope import Event, Fact, Record, Tick
 from events.types import EPOCH
 
@@ -43,7 +43,7 @@ class Rig:
         self.brain.now = heard
         assert encode(self.brain.decide(given)) == encode(events), "the same input gave other events"
         self.brain.evolve(events)
-        self.twin.evolve(events)
+        self.twin.evolve([decode_event(encode(e)) for e in events])
         assert state(self.twin) == state(self.brain), "the events do not say all"
         self.log += events
         assert len({e.id for e in self.log}) == len(self.log), "an id stands twice"
