@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
@@ -12,6 +11,7 @@ import uvicorn
 
 from api.app import create_app
 from api.service import Service
+from bus.running import until_signalled
 from config.instance import Instance
 from desk.asking import Desk
 from desk.log import Log, LogAwayError
@@ -29,10 +29,7 @@ _log = structlog.get_logger()
 
 def run(instance: Instance) -> None:
     """Serve the API until SIGTERM or SIGINT."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    serve(instance, stop)
+    serve(instance, until_signalled())
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:

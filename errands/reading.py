@@ -6,15 +6,14 @@ import msgspec
 import structlog
 from kafka import KafkaConsumer, TopicPartition
 
+from bus.following import follow, partitions_of
 from errands.outcome import Errand
 from errands.store import Store
 from events.alarms import ConditionCleared, ConditionRaised
 from events.codec import decode_record
-from events.envelope import Chain, Decision, Event, Record, Reported
+from events.envelope import Decision, Event, Record, Reported
 from events.errands import RequestIssued
 from events.topics import COMMANDS, CONDITIONS, MIRRORS
-from ingest import dispatching
-from ingest.outbox import NotReadyError
 
 TOPICS = (COMMANDS, MIRRORS)
 PLAYBOOKS = "playbooks"
@@ -27,12 +26,7 @@ _log = structlog.get_logger("errands.reading")
 class Reading:
     def __init__(self, reader: KafkaConsumer, store: Store) -> None:
         self._reader, self._store = reader, store
-        self._chains: dict[TopicPartition, Chain | None] = {}
-        partitions = _partitions(reader)
-        reader.assign(partitions)
-        beginnings, ends = reader.beginning_offsets(partitions), reader.end_offsets(partitions)
-        for partition in partitions:
-            self._begin(partition, beginnings[partition], ends[partition])
+        self._followers = follow(reader, partitions_of(reader, *TOPICS), store.place)
 
     def turn(self) -> int:
         """Take over what is there; the number of new errands. Waits a little where there is nothing."""
@@ -40,20 +34,12 @@ class Reading:
         new = 0
         with self._store.transaction():
             for partition, records in polled.items():
+                follower = self._followers[partition]
                 for record in records:
                     new += self._take(partition, record.offset, record.value)
-                    chain = self._chains[partition]
-                    last = None if chain is None else chain.last
-                    self._store.move(partition.topic, partition.partition, record.offset + 1, last)
+                    follower.next = record.offset + 1
+                self._store.move(partition, follower.place)
         return new
-
-    def _begin(self, partition: TopicPartition, beginning: int, end: int) -> None:
-        known, last = self._store.position(partition.topic, partition.partition)
-        start = dispatching.start(known, dispatching.metadata(last), beginning, end)
-        if known is not None and start.offset != known:
-            _log.error("errands_skipped", topic=partition.topic, partition=partition.partition, known=known)
-        self._reader.seek(partition, start.offset)
-        self._chains[partition] = None if start.last is None else Chain(start.last)
 
     def _take(self, partition: TopicPartition, offset: int, value: bytes | None) -> int:
         try:
@@ -63,16 +49,10 @@ class Reading:
             return 0
         if isinstance(record, Reported) and partition.topic == MIRRORS:
             return self._errands(record.events)  # what an edge asks of incidents, it asks itself
-        if not isinstance(record, Decision) or not self._counts(partition, record):
+        if not isinstance(record, Decision) or not self._followers[partition].counts(record):
             return 0
         self._say(record.events, partition.partition, offset)
         return self._errands(record.events)
-
-    def _counts(self, partition: TopicPartition, decision: Decision) -> bool:
-        chain = self._chains[partition]
-        if chain is None:
-            chain = self._chains[partition] = Chain(decision.prev)
-        return chain.accept(decision)
 
     def _errands(self, events: tuple[Event, ...]) -> int:
         return sum(self._store.take(e) for e in events if isinstance(e.fact, Errand))
@@ -88,14 +68,3 @@ class Reading:
         if found:
             report = Reported(f"{PLAYBOOKS}:{partition}", offset, found)
             self._store.say(str(found[0].id), CONDITIONS, found[0].area, report)
-
-
-def _partitions(reader: KafkaConsumer) -> list[TopicPartition]:
-    """All of our topics, without a group: there is one process, and its positions lie beside what it took over."""
-    out: list[TopicPartition] = []
-    for topic in TOPICS:
-        numbers = reader.partitions_for_topic(topic)
-        if not numbers:
-            raise NotReadyError(f"topic '{topic}' is not there yet")
-        out += [TopicPartition(topic, n) for n in sorted(numbers)]
-    return out

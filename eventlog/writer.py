@@ -7,12 +7,12 @@ Two lanes, so that an alarm never waits behind a backlog of readings: they share
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 from collections.abc import Sequence
 
 import structlog
 
+from bus.running import until_signalled
 from config.instance import Instance
 from eventlog.lane import Lane
 from events import topics
@@ -34,9 +34,7 @@ def run(instance: Instance) -> None:
     """
     configure_logs("logwriter")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # ten lines a second while Kafka is away; the lanes say it
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = until_signalled()
     lanes = [Lane(name, names, instance.kafka, instance.database_url) for name, names in LANES.items()]
     health = serve_health(instance.health_port("logwriter"), lambda: check(lanes))
     try:

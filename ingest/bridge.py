@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
+from contextlib import ExitStack, closing
 
 import structlog
-from kafka.errors import KafkaError
 
 from bus.client import Producer
+from bus.outbox import Outbox
+from bus.running import Job, until_signalled
 from config.instance import Instance
 from devices.plant import load_plant
 from ingest.gather import Recent
 from ingest.http import Intake
 from ingest.ledger import Ledger
 from ingest.link import IN_FLIGHT, Link
-from ingest.outbox import Outbox, read_back
 from ingest.pump import Pump, Waits
+from ingest.remembering import read_back
 from ingest.roster import Roster
 from ingest.routes import Routes
 from telemetry import Health, configure_logs, healthy, serve_health, unhealthy
@@ -40,10 +41,7 @@ def run(instance: Instance) -> None:
         LostWriteError, KafkaError: start the process again; nothing is lost by it.
     """
     configure_logs("bridge")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    serve(instance, stop)
+    serve(instance, until_signalled())
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:
@@ -52,69 +50,45 @@ def serve(instance: Instance, stop: threading.Event) -> None:
     for error in errors:
         _log.error("plant_file_refused", file=error.file, line=error.line, column=error.column, reason=error.reason)
     roster, routes = Roster(plant), Routes(plant.sources)
-    state = _State()
-    health = serve_health(instance.health_port("bridge"), state.check)
+    job: Job[Pump] = Job()
+
+    def begin(opened: ExitStack) -> Pump:
+        ledger, recent = Ledger(), Recent()
+        read_back(instance.kafka, roster, ledger, recent, TAIL)
+        outbox: Outbox[Waits] = opened.enter_context(closing(Outbox(Producer(instance.kafka))))
+        pump = Pump(
+            roster, routes, ledger, recent, outbox,
+            lambda p: Link(instance.mqtt, USER, routes.subscriptions, p.received, p.confirm_all),
+        )  # fmt: skip
+        opened.callback(pump.link.close)
+        _log.info("bridge_started", sources=pump.complete_up_to())
+        return pump
+
+    health = serve_health(instance.health_port("bridge"), lambda: _check(job))
     try:
-        pump, outbox = _start(instance, roster, routes, stop, state)
-        if pump is None or outbox is None:
+        if (pump := job.begin(stop, begin)) is None:
             return
-        intake = Intake(instance.intake_port, roster, pump, outbox.ring)
+        intake = Intake(instance.intake_port, roster, pump)
         try:
             while not stop.is_set():
                 pump.turn()
             intake.close()
             pump.drain(time.monotonic() + _DRAIN_S)
         finally:
-            pump.link.close()
-            outbox.close()
+            job.close()
     finally:
         health.close()
 
 
-class _State:
-    """What /health looks at. Attributes: reason: why there is no pump yet."""
-
-    def __init__(self) -> None:
-        self.pump: Pump | None = None
-        self.reason = "starting"
-
-    def check(self) -> Health:
-        pump = self.pump
-        if pump is None:
-            return unhealthy(self.reason)
-        now = time.monotonic()
-        reasons = [] if pump.link.connected else [f"MQTT: {pump.link.reason}"]
-        if now - pump.turned > _HUNG_S:
-            reasons.append(f"the loop stands since {now - pump.turned:.0f} s")
-        waits = pump.oldest_waits(now)
-        if waits > _SLOW_S:
-            reasons.append(f"Kafka has not confirmed for {waits:.0f} s: MQTT messages are held back")
-        facts = {"pending": len(pump.pending), "oldest_waits_s": round(waits, 3), "sources": pump.complete_up_to()}
-        return unhealthy(*reasons, **facts) if reasons else healthy(**facts)
-
-
-def _start(
-    instance: Instance, roster: Roster, routes: Routes, stop: threading.Event, state: _State
-) -> tuple[Pump, Outbox[Waits]] | tuple[None, None]:
-    """The pump with what Kafka remembers; waits for Kafka as long as it takes. None when told to stop before."""
-    pause = 0.2
-    while not stop.is_set():
-        ledger, recent = Ledger(), Recent()
-        try:
-            read_back(instance.kafka, roster, ledger, recent, TAIL)
-            producer = Producer(instance.kafka)
-        except KafkaError as error:
-            state.reason = f"Kafka: {error}"
-            _log.warning("kafka_away", reason=str(error))
-            stop.wait(pause)
-            pause = min(2 * pause, 5.0)
-            continue
-        outbox: Outbox[Waits] = Outbox(producer)
-        pump = Pump(
-            roster, routes, ledger, recent, outbox,
-            lambda p: Link(instance.mqtt, USER, routes.subscriptions, p.received, p.confirm_all),
-        )  # fmt: skip
-        _log.info("bridge_started", sources=pump.complete_up_to())
-        state.pump = pump
-        return pump, outbox
-    return None, None
+def _check(job: Job[Pump]) -> Health:
+    if (pump := job.running) is None:
+        return unhealthy(job.reason)
+    now = time.monotonic()
+    reasons = [] if pump.link.connected else [f"MQTT: {pump.link.reason}"]
+    if now - pump.turned > _HUNG_S:
+        reasons.append(f"the loop stands since {now - pump.turned:.0f} s")
+    waits = pump.oldest_waits(now)
+    if waits > _SLOW_S:
+        reasons.append(f"Kafka has not confirmed for {waits:.0f} s: MQTT messages are held back")
+    facts = {"pending": len(pump.pending), "oldest_waits_s": round(waits, 3), "sources": pump.complete_up_to()}
+    return unhealthy(*reasons, **facts) if reasons else healthy(**facts)

@@ -7,19 +7,21 @@ Lock-outs are kept apart (`locks`), requests are carried by a thread of their ow
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections import deque
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
 import msgspec
 import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
-from kafka.structs import OffsetAndMetadata
 
 from bus.client import Producer, consumer
+from bus.following import Place, committed, follow, partitions_of
+from bus.outbox import LostWriteError, Outbox
+from bus.running import Job, until_signalled
 from config.instance import Instance
 from devices.plant import load_plant
 from events.codec import decode_record, encode
@@ -28,10 +30,8 @@ from events.playbooks import CommandIssued, LockOutIssued
 from events.topics import COMMANDS, INCIDENTS, command_topic, lock_topic
 from ingest import dispatching, metrics
 from ingest.courier import NOBODY, Courier
-from ingest.dispatching import Follower
 from ingest.forwarding import forward, homes_of
 from ingest.locks import Locks
-from ingest.outbox import LostWriteError, NotReadyError, Outbox
 from telemetry import Health, configure_logs, healthy, serve_health, unhealthy
 
 GROUP = "dispatcher"
@@ -45,12 +45,13 @@ _log = structlog.get_logger("ingest.dispatcher")
 
 
 class Item:
-    """One record of the topic. Attributes: open: commands of it that are neither handed over nor reported late."""
+    """One record of the topic. Attributes: place: behind it; open: commands of it that are neither handed over nor
+    reported late."""
 
-    __slots__ = ("last", "next_offset", "open")
+    __slots__ = ("open", "place")
 
-    def __init__(self, next_offset: int, last: int | None) -> None:
-        self.next_offset, self.last, self.open = next_offset, last, 0
+    def __init__(self, place: Place) -> None:
+        self.place, self.open = place, 0
 
 
 class Sending:
@@ -71,11 +72,9 @@ class Dispatcher:
         self.sending: deque[Sending] = deque()
         self.courier, self.locks = courier, locks
         self._reader, self._outbox = reader, outbox
-        self._items: dict[TopicPartition, deque[Item]] = {}
-        self._followers: dict[TopicPartition, Follower] = {}
-        self._done: dict[TopicPartition, Item] = {}
-        for partition in _assign(reader):
-            self._begin(partition)
+        self._followers = follow(reader, partitions_of(reader, COMMANDS), lambda p: committed(reader, p))
+        self._items: dict[TopicPartition, deque[Item]] = {p: deque() for p in self._followers}
+        self._done: dict[TopicPartition, Place] = {p: follower.place for p, follower in self._followers.items()}
 
     def turn(self) -> None:
         """Read, send, report, commit; takes at most some 50 ms without anything to do.
@@ -111,19 +110,6 @@ class Dispatcher:
         except IndexError:
             return 0.0
 
-    def _begin(self, partition: TopicPartition) -> None:
-        known = self._reader.committed(partition, metadata=True)
-        beginning = self._reader.beginning_offsets([partition])[partition]
-        end = self._reader.end_offsets([partition])[partition]
-        offset, meta = (known.offset, known.metadata or "") if known and known.offset >= 0 else (None, "")
-        start = dispatching.start(offset, meta, beginning, end)
-        if offset is not None and start.offset != offset:
-            _log.error("commands_skipped", partition=partition.partition, committed=offset, beginning=beginning)
-        self._reader.seek(partition, start.offset)
-        self._followers[partition] = Follower(start.last)
-        self._items[partition] = deque()
-        self._done[partition] = Item(start.offset, start.last)
-
     def _take(self, partition: TopicPartition, offset: int, value: bytes | None) -> None:
         follower = self._followers[partition]
         try:
@@ -131,9 +117,11 @@ class Dispatcher:
         except msgspec.DecodeError as error:
             _log.error("record_unreadable", partition=partition.partition, offset=offset, reason=str(error))
             record = None
-        work = follower.take(record) if isinstance(record, Decision) else dispatching.Work()
+        follower.next = offset + 1
+        counts = isinstance(record, Decision) and follower.counts(record)
+        work = dispatching.work(record) if counts else dispatching.Work()
         self.locks.take(work.locks)
-        item = Item(offset + 1, follower.last)
+        item = Item(follower.place)
         self._items[partition].append(item)
         for issued in work.commands:
             item.open += 1
@@ -198,31 +186,16 @@ class Dispatcher:
         moved = False
         for partition, items in self._items.items():
             while items and not items[0].open:
-                self._done[partition] = items.popleft()
+                self._done[partition] = items.popleft().place
                 moved = True
         if not moved and self.turned - self._committed_at < _KEEP_S:
             return
-        offsets = {
-            p: OffsetAndMetadata(done.next_offset, dispatching.metadata(done.last), -1)
-            for p, done in self._done.items()
-        }
         try:
-            self._reader.commit(offsets, timeout_ms=5000)
+            self._reader.commit({p: place.committed() for p, place in self._done.items()}, timeout_ms=5000)
         except KafkaError as error:
             _log.warning("commit_failed", reason=str(error))  # the next one says it all
             return
         self._committed_at = self.turned
-
-
-def _assign(reader: KafkaConsumer) -> list[TopicPartition]:
-    """All partitions, without a group's rebalancing: after a crash the next process begins at once. Two at a time would
-    send twice, which executors recognise; the broker lets only one of them stay connected."""
-    numbers = reader.partitions_for_topic(COMMANDS)
-    if not numbers:
-        raise NotReadyError(f"topic '{COMMANDS}' is not there yet")
-    partitions = [TopicPartition(COMMANDS, n) for n in sorted(numbers)]
-    reader.assign(partitions)
-    return partitions
 
 
 def run(instance: Instance) -> None:
@@ -233,21 +206,17 @@ def run(instance: Instance) -> None:
         LostWriteError, RuntimeError: start the process again; nothing is lost by it.
     """
     configure_logs("dispatcher")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    serve(instance, stop)
+    serve(instance, until_signalled())
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:
     """As `run`, until `stop` is set."""
-    running: list[Dispatcher] = []
-    reason = ["starting"]
+    job: Job[Dispatcher] = Job()
 
     def check() -> Health:
-        if not running:
-            return unhealthy(reason[0])
-        dispatcher, now = running[0], time.monotonic()
+        if (dispatcher := job.running) is None:
+            return unhealthy(job.reason)
+        now = time.monotonic()
         reasons = [] if dispatcher.courier.connected else [f"MQTT: {dispatcher.courier.reason}"]
         if now - dispatcher.turned > _HUNG_S:
             reasons.append(f"the loop stands since {now - dispatcher.turned:.0f} s")
@@ -261,25 +230,19 @@ def serve(instance: Instance, stop: threading.Event) -> None:
     courier = Courier(instance.mqtt, "bridge", "dispatcher")
     locks = Locks(instance.data("dispatcher") / "locks.msgpack")
     carrier, forwarding = _forwarding(instance, stop)
-    pause = 0.2
+
+    def begin(opened: ExitStack) -> Dispatcher:
+        reader = opened.enter_context(closing(consumer(instance.kafka, group=GROUP)))
+        outbox: Outbox[Item] = opened.enter_context(closing(Outbox(Producer(instance.kafka))))
+        return Dispatcher(reader, outbox, courier, locks)
+
     try:
-        while not stop.is_set() and not running:
-            try:
-                reader = consumer(instance.kafka, group=GROUP)
-                outbox: Outbox[Item] = Outbox(Producer(instance.kafka))
-                running.append(Dispatcher(reader, outbox, courier, locks))
-            except KafkaError as error:
-                reason[0] = f"Kafka: {error}"
-                _log.warning("kafka_away", reason=str(error))
-                stop.wait(pause)
-                pause = min(2 * pause, 5.0)
-        while not stop.is_set():
-            running[0].turn()
-            if forwarding is not None and not forwarding.is_alive() and not stop.is_set():
-                raise RuntimeError("requests are no longer forwarded")  # its traceback is in the log; start again
-        for dispatcher in running:
-            reader.close()
-            outbox.close()
+        if (dispatcher := job.begin(stop, begin)) is not None:
+            while not stop.is_set():
+                dispatcher.turn()
+                if forwarding is not None and not forwarding.is_alive() and not stop.is_set():
+                    raise RuntimeError("requests are no longer forwarded")  # its traceback is in the log; start again
+            job.close()
             _log.info("dispatcher_stopped", sending=len(dispatcher.sending))
     finally:
         stop.set()

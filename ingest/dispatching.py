@@ -1,15 +1,14 @@
-"""What the dispatcher does with one decision, and where it begins to read. Pure."""
+"""What the dispatcher does with one decision. Pure."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from events.devices import CommandRefused
-from events.envelope import Chain, Decision, Event, Reported, event
+from events.envelope import Decision, Event, Reported, event
 from events.playbooks import CommandIssued, LockOutIssued
 from events.requests import Request, RequestRefused
 from ingest.gather import SOURCE, content_number
@@ -25,49 +24,11 @@ class Work(Struct, frozen=True):
     locks: tuple[Event, ...] = ()
 
 
-class Follower:
-    """Counts decisions of one partition by the chain rule. With `last` None the first one seen is believed."""
-
-    def __init__(self, last: int | None = -1) -> None:
-        self._chain = None if last is None else Chain(last)
-
-    @property
-    def last(self) -> int | None:
-        return None if self._chain is None else self._chain.last
-
-    def take(self, decision: Decision) -> Work:
-        """What is to be done; nothing where the decision does not count."""
-        if self._chain is None:
-            self._chain = Chain(decision.prev)
-        if not self._chain.accept(decision):
-            return Work()
-        return Work(
-            tuple(e for e in decision.events if isinstance(e.fact, CommandIssued)),
-            tuple(e for e in decision.events if isinstance(e.fact, LockOutIssued)),
-        )
-
-
-class Start(NamedTuple):
-    """Attributes: offset: to read next; last: cause of the decision before it, None where that is not known."""
-
-    offset: int
-    last: int | None
-
-
-def start(committed: int | None, metadata: str, beginning: int, end: int) -> Start:
-    """Where to go on in a partition that now holds `beginning`..`end`, after what was committed (None: nothing)."""
-    if committed is None or committed > end:  # never read, or the topic was made anew
-        return Start(beginning, -1 if beginning == 0 else None)
-    if committed < beginning:
-        return Start(beginning, None)
-    text = metadata.removeprefix("last=")
-    known = metadata.startswith("last=") and text.lstrip("-").isdigit()
-    return Start(committed, int(text) if known else (-1 if committed == 0 else None))
-
-
-def metadata(last: int | None) -> str:
-    """What is committed beside the offset."""
-    return "" if last is None else f"last={last}"
+def work(decision: Decision) -> Work:
+    return Work(
+        tuple(e for e in decision.events if isinstance(e.fact, CommandIssued)),
+        tuple(e for e in decision.events if isinstance(e.fact, LockOutIssued)),
+    )
 
 
 def expiry_s(command: CommandIssued, now: datetime) -> int:

@@ -11,23 +11,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
 import msgspec
 import structlog
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from bus.client import Producer, consumer
+from bus.following import partitions_of
+from bus.running import Job
 from devices.plant import Plant
 from events.codec import decode_record
 from events.requests import Request
 from events.topics import CONDITIONS, INCIDENTS, request_topic
 from ingest import dispatching
 from ingest.courier import NOBODY, Courier
-from ingest.outbox import NotReadyError
 
 GROUP = "forwarder"
 _POLL_MS = 50
@@ -133,28 +134,20 @@ class Forwarder:
 
 def forward(kafka: str, courier: Courier, homes: Mapping[str, str], stop: threading.Event) -> None:
     """Carry requests until `stop` is set; Kafka may be away meanwhile."""
-    pause = 0.2
-    while not stop.is_set():
-        try:
-            with closing(consumer(kafka, group=GROUP)) as reader, closing(Producer(kafka)) as producer:
-                forwarder = Forwarder(reader, producer, courier, homes)
-                _log.info("forwarding", homes=dict(homes))
-                while not stop.is_set():
-                    forwarder.turn(stop)
-        except KafkaError as error:
-            _log.warning("kafka_away", reason=str(error))
-            stop.wait(pause)
-            pause = min(2 * pause, 5.0)
+
+    def work(opened: ExitStack) -> None:
+        reader = opened.enter_context(closing(consumer(kafka, group=GROUP)))
+        forwarder = Forwarder(reader, opened.enter_context(closing(Producer(kafka))), courier, homes)
+        _log.info("forwarding", homes=dict(homes))
+        while not stop.is_set():
+            forwarder.turn(stop)
+
+    Job[None]().begin(stop, work)
 
 
 def _assign(reader: KafkaConsumer) -> None:
     """All partitions, from what was committed; at the first start from a while ago."""
-    partitions = []
-    for topic in (CONDITIONS, INCIDENTS):
-        numbers = reader.partitions_for_topic(topic)
-        if not numbers:
-            raise NotReadyError(f"topic '{topic}' is not there yet")
-        partitions += [TopicPartition(topic, n) for n in sorted(numbers)]
+    partitions = partitions_of(reader, CONDITIONS, INCIDENTS)
     reader.assign(partitions)
     since = int((time.time() - _LOOK_BACK_S) * 1000)
     found = reader.offsets_for_times(dict.fromkeys(partitions, since))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
@@ -30,9 +29,7 @@ class Intake:
         OSError: the port is taken.
     """
 
-    def __init__(
-        self, port: int, roster: Roster, pump: Pump, ring: Callable[[], None], within_s: float = CONFIRM_WITHIN_S
-    ) -> None:
+    def __init__(self, port: int, roster: Roster, pump: Pump, within_s: float = CONFIRM_WITHIN_S) -> None:
         class Page(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 30
@@ -57,8 +54,7 @@ class Intake:
                     self._errors(400, *read.refused)
                     return
                 done = threading.Event()
-                pump.posts.put(Post(read.good, len(body), done.set))
-                ring()
+                pump.post(Post(read.good, len(body), done.set))
                 if done.wait(within_s):
                     self._reply(202, {"taken": len(read.good)})
                 else:

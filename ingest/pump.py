@@ -15,6 +15,7 @@ from typing import TypeAlias
 import msgspec
 import structlog
 
+from bus.outbox import LostWriteError, Outbox
 from events import codec
 from events.devices import GapClosed, GapOpened, RecordsLost
 from events.envelope import Reported, event
@@ -27,7 +28,6 @@ from ingest.intake import Numbered, Refused, Write, dead_letter, judge
 from ingest.ledger import Account, Duplicate, Ledger, Taken
 from ingest.ledger import encode as encode_account
 from ingest.link import Link, Receipt
-from ingest.outbox import LostWriteError, Outbox
 from ingest.roster import EVERYWHERE, Roster
 from ingest.routes import FromEdge, Routes
 
@@ -76,7 +76,6 @@ Waits: TypeAlias = tuple[Message, ...] | Kept
 class Pump:
     """Attributes:
     pending: what arrived and is not yet done, in order of arrival.
-    posts: what HTTP brings; any thread may put.
     turned: monotonic time of the last turn, for the health check.
     """
 
@@ -85,9 +84,9 @@ class Pump:
         outbox: Outbox[Waits], make_link: Callable[[Pump], Link],
     ) -> None:
         self.pending: deque[Message] = deque()
-        self.posts: queue.SimpleQueue[Post] = queue.SimpleQueue()
         self.turned = time.monotonic()
         self._roster, self._routes, self._ledger, self._recent, self._outbox = roster, routes, ledger, recent, outbox
+        self._posts: queue.SimpleQueue[Post] = queue.SimpleQueue()
         self._gather: Gather[Message] = Gather(roster)
         self._gathering_since = self._confirmed_at = 0.0
         self._held = 0
@@ -106,8 +105,8 @@ class Pump:
         reading = len(self.pending) < HELD_MESSAGES and self._held < HELD_BYTES
         self.link.turn(self._outbox.wake, GATHER_S / 2 if self._gather else _IDLE_S, reading=reading)
         self._outbox.quiet()
-        while not self.posts.empty():
-            self._posted(self.posts.get())
+        while not self._posts.empty():
+            self._posted(self._posts.get())
         self.turned = now = time.monotonic()
         if self._gather and now - self._gathering_since >= GATHER_S:
             self._flush()
@@ -117,6 +116,11 @@ class Pump:
             self._keep()
         if self._outbox.failed:
             raise LostWriteError(str(self._outbox.failed)) from self._outbox.failed
+
+    def post(self, post: Post) -> None:
+        """What HTTP brings; any thread."""
+        self._posts.put(post)
+        self._outbox.ring()
 
     def received(self, topic: str, payload: bytes, receipt: Receipt | None) -> None:
         """One MQTT message."""

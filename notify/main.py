@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from kafka.errors import KafkaError
 
 from bus.client import Producer, consumer
+from bus.diary import Saying
+from bus.outbox import LostWriteError, Outbox
+from bus.running import Job, until_signalled
 from config.instance import Instance
-from events.topics import INCIDENTS
 from incidents import people
 from incidents.people_file import Channel
-from ingest.outbox import LostWriteError, Outbox
 from notify.channels import ChannelError, address
 from notify.journal import Journal
 from notify.line import Line
@@ -102,7 +102,7 @@ class Notifier:
         self.turned = self._looked = self._pruned = time.monotonic()
         self.reading = reading
         self._outbox, self._store, self._lines = outbox, store, lines
-        self._sending: set[str] = set()
+        self._saying = Saying(store, outbox)
         self._started = False
 
     def turn(self) -> None:
@@ -119,22 +119,12 @@ class Notifier:
         if self.reading.caught_up and (new or not self._started):
             self._started = True
             self._lines.wake()
-        self._say()
+        self._saying.turn()
         if now - self._pruned > _PRUNE_S:
             self._pruned = now
             self._store.prune(datetime.now(UTC))
         if failure := self._lines.failed or self._outbox.failed:
             raise LostWriteError(str(failure)) from failure
-
-    def _say(self) -> None:
-        self._outbox.quiet()
-        if durable := self._outbox.durable():
-            self._store.said(durable)
-            self._sending.difference_update(durable)
-        for outcome in self._store.unsaid():
-            if outcome.id not in self._sending:
-                self._sending.add(outcome.id)
-                self._outbox.send(INCIDENTS, outcome.area, outcome.record, outcome.id)
 
 
 def run(instance: Instance) -> None:
@@ -144,50 +134,39 @@ def run(instance: Instance) -> None:
         LostWriteError: start the process again; nothing is lost by it.
     """
     configure_logs("notifier")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    serve(instance, stop, os.environ)
+    serve(instance, until_signalled(), os.environ)
 
 
 def serve(instance: Instance, stop: threading.Event, environment: Mapping[str, str]) -> None:
     """As `run`, until `stop` is set."""
-    running: list[Notifier] = []
-    reason = ["starting"]
+    job: Job[Notifier] = Job()
     store = Store(_file(instance))
     lines = Lines(instance, store, environment)
 
     def check() -> Health:
-        if not running:
-            return unhealthy(reason[0])
+        if job.running is None:
+            return unhealthy(job.reason)
         reasons = lines.reasons()
-        if (silent := time.monotonic() - running[0].turned) > _HUNG_S:
+        if (silent := time.monotonic() - job.running.turned) > _HUNG_S:
             reasons.append(f"the loop stands since {silent:.0f} s")
-        if not running[0].reading.caught_up:
+        if not job.running.reading.caught_up:
             reasons.append("it still reads what happened while it was away: nobody is told before")
         facts = store.counts()
         return unhealthy(*reasons, **facts) if reasons else healthy(**facts)
 
+    def begin(opened: ExitStack) -> Notifier:
+        reader = opened.enter_context(closing(consumer(instance.kafka)))
+        reading = Reading(reader, store, journal, lambda: lines.people)
+        outbox: Outbox[str] = opened.enter_context(closing(Outbox(Producer(instance.kafka))))
+        return Notifier(reading, outbox, store, lines)
+
     health = serve_health(instance.health_port("notifier"), check)
     journal = Journal(instance.home / "notifications.jsonl")
-    pause = 0.2
     try:
-        while not stop.is_set() and not running:
-            try:
-                reader = consumer(instance.kafka)
-                reading = Reading(reader, store, journal, lambda: lines.people)
-                outbox: Outbox[str] = Outbox(Producer(instance.kafka))
-                running.append(Notifier(reading, outbox, store, lines))
-            except KafkaError as error:
-                reason[0] = f"Kafka: {error}"
-                _log.warning("kafka_away", reason=str(error))
-                stop.wait(pause)
-                pause = min(2 * pause, 5.0)
-        while not stop.is_set():
-            running[0].turn()
-        for _ in running:
-            reader.close()
-            outbox.close()
+        if (notifier := job.begin(stop, begin)) is not None:
+            while not stop.is_set():
+                notifier.turn()
+            job.close()
             _log.info("notifier_stopped", **store.counts())
     finally:
         lines.stop()

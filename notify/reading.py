@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
 import structlog
 from kafka import KafkaConsumer, TopicPartition
 
+from bus.following import follow, partitions_of
 from events.codec import decode_record
-from events.envelope import Chain, Decision, Event, Record, Reported
+from events.envelope import Decision, Event, Record, Reported
 from events.incidents import ShiftHandedOver
 from events.notifications import NotificationIssued
 from events.topics import COMMANDS, INCIDENTS, MIRRORS
-from ingest import dispatching
-from ingest.outbox import NotReadyError
 from notify import metrics, planning, withdrawal
 from notify.journal import Journal
 from notify.planning import People
@@ -33,13 +32,9 @@ class Reading:
 
     def __init__(self, reader: KafkaConsumer, store: Store, journal: Journal, people: Callable[[], People]) -> None:
         self._reader, self._store, self._journal, self._people = reader, store, journal, people
-        self._chains: dict[TopicPartition, Chain | None] = {}
-        partitions = _partitions(reader)
-        reader.assign(partitions)
-        beginnings = reader.beginning_offsets(partitions)
+        partitions = partitions_of(reader, *TOPICS)
+        self._followers = follow(reader, partitions, store.place)
         self._behind: dict[TopicPartition, int] = dict(reader.end_offsets(partitions))
-        for partition in partitions:
-            self._begin(partition, beginnings[partition], self._behind[partition])
 
     @property
     def caught_up(self) -> bool:
@@ -57,22 +52,14 @@ class Reading:
                 taken = self._take(partition, record.offset, record.value)
                 events += taken
                 new += sum(self._decide(e, now) for e in taken)
-                chain = self._chains[partition]
-                last = None if chain is None else chain.last
-                self._store.move(partition.topic, partition.partition, record.offset + 1, last)
+                self._followers[partition].next = record.offset + 1
+            for partition in polled:
+                self._store.move(partition, self._followers[partition].place)
             # before the commit: a crash between the two writes no line twice, the journal knows its lines
             self._journal.tell(e for e in events if isinstance(e.fact, NotificationIssued))
         for partition in [p for p, end in self._behind.items() if self._reader.position(p) >= end]:
             del self._behind[partition]
         return new
-
-    def _begin(self, partition: TopicPartition, beginning: int, end: int) -> None:
-        known, last = self._store.position(partition.topic, partition.partition)
-        start = dispatching.start(known, dispatching.metadata(last), beginning, end)
-        if known is not None and start.offset != known:
-            _log.error("notifications_skipped", topic=partition.topic, partition=partition.partition, known=known)
-        self._reader.seek(partition, start.offset)
-        self._chains[partition] = None if start.last is None else Chain(start.last)
 
     def _take(self, partition: TopicPartition, offset: int, value: bytes | None) -> tuple[Event, ...]:
         """The events that count in the record."""
@@ -88,10 +75,7 @@ class Reading:
             return record.events if new else ()
         if not isinstance(record, Decision):
             return ()
-        chain = self._chains[partition]
-        if chain is None:
-            chain = self._chains[partition] = Chain(record.prev)
-        return record.events if chain.accept(record) else ()
+        return record.events if self._followers[partition].counts(record) else ()
 
     def _decide(self, event: Event, now: datetime) -> bool:
         fact = event.fact
@@ -108,14 +92,3 @@ class Reading:
         if (incident := withdrawal.reopened(fact)) is not None:
             self._store.reopened(incident)
         return False
-
-
-def _partitions(reader: KafkaConsumer) -> list[TopicPartition]:
-    """All of our topics, without a group: there is one notifier, and its positions lie beside what it took over."""
-    out: list[TopicPartition] = []
-    for topic in TOPICS:
-        numbers: Iterable[int] | None = reader.partitions_for_topic(topic)
-        if not numbers:
-            raise NotReadyError(f"topic '{topic}' is not there yet")
-        out += [TopicPartition(topic, n) for n in sorted(numbers)]
-    return out

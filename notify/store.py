@@ -1,35 +1,28 @@
-"""What the notifier has taken over, and what became of it: one SQLite file that survives kill -9 and power failures.
+"""What the notifier has taken over, and what became of it: a diary (see `bus.diary`).
 
-The positions in Kafka lie in it too, and move in the transaction that takes over what was read: nothing is taken twice
-or left out. A delivery is known by (notification, person, channel). Between a channel's yes and the commit that says so
-a crash may come, and then the message is sent again: to a channel, at least once is the best there is.
+A delivery is known by (notification, person, channel). Between a channel's yes and the commit that says so a crash may
+come, and then the message is sent again: to a channel, at least once is the best there is.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from msgspec import Struct
 
+from bus.diary import KEPT, Diary
 from events.codec import decode_event, encode
 from events.envelope import Event, Reported
 from events.notifications import NotificationDelivered, NotificationFailed, NotificationIssued, NotificationWithdrawn
+from events.topics import INCIDENTS
 from events.types import PRIORITIES, from_micros, to_micros
 from notify import planning
 from notify.planning import Plan
 from notify.withdrawal import Over, is_withdrawn
 
-KEPT = timedelta(days=30)
-"""As long as Kafka keeps what would bring them again."""
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS positions (topic TEXT, partition INTEGER, next INTEGER, last INTEGER,
-    PRIMARY KEY (topic, partition)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sources (source TEXT, partition INTEGER, sequence INTEGER,
     PRIMARY KEY (source, partition)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notifications (notification TEXT PRIMARY KEY, incident TEXT, issued BLOB, at INTEGER,
@@ -40,7 +33,6 @@ CREATE INDEX IF NOT EXISTS waiting ON deliveries (person, channel, next_at) WHER
 CREATE INDEX IF NOT EXISTS about ON deliveries (incident) WHERE state = 'waiting';
 CREATE TABLE IF NOT EXISTS over (incident TEXT PRIMARY KEY, at INTEGER, reason TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS holders (area TEXT, position TEXT, person TEXT, PRIMARY KEY (area, position)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outcomes (id TEXT PRIMARY KEY, area TEXT, record BLOB) WITHOUT ROWID;
 """
 
 
@@ -55,57 +47,11 @@ class Job(Struct, frozen=True):
     not_after: datetime
 
 
-class Unsaid(Struct, frozen=True):
-    """An outcome that Kafka does not have yet: its id, area and record."""
-
-    id: str
-    area: str
-    record: bytes
-
-
-class Store:
-    """Thread-safe: every call is one transaction, and on disk when it returns."""
-
+class Store(Diary):
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """What is called within it happens together or not at all."""
-        with self._lock:
-            if self._db.in_transaction:
-                yield
-                return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        super().__init__(path, _SCHEMA)
 
     # --- read from Kafka -------------------------------------------------------------------------------------------
-
-    def position(self, topic: str, partition: int) -> tuple[int | None, int | None]:
-        """(next offset, cause of the last decision that counted); None: not known."""
-        with self._lock:
-            query = "SELECT next, last FROM positions WHERE topic = ? AND partition = ?"
-            row = self._db.execute(query, (topic, partition)).fetchone()
-        return (None, None) if row is None else (row[0], row[1])
-
-    def move(self, topic: str, partition: int, next_offset: int, last: int | None) -> None:
-        with self.transaction():
-            row = (topic, partition, next_offset, last)
-            self._db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", row)
 
     def is_new(self, source: str, partition: int, sequence: int) -> bool:
         """Whether a numbered record is told for the first time; from here on it is known. The bridge may write twice
@@ -224,18 +170,6 @@ class Store:
             found = self._db.execute(query).fetchall()
         return {(person, channel) for person, channel in found}
 
-    # --- said to Kafka ---------------------------------------------------------------------------------------------
-
-    def unsaid(self, limit: int = 500) -> list[Unsaid]:
-        with self._lock:
-            rows = self._db.execute("SELECT id, area, record FROM outcomes LIMIT ?", (limit,)).fetchall()
-        return [Unsaid(*row) for row in rows]
-
-    def said(self, ids: list[str]) -> None:
-        """Kafka has them."""
-        with self.transaction():
-            self._db.executemany("DELETE FROM outcomes WHERE id = ?", [(id_,) for id_ in ids])
-
     def prune(self, now: datetime) -> None:
         """Forget what is done and so old that it cannot come again."""
         old = (to_micros(now - KEPT),)
@@ -252,10 +186,9 @@ class Store:
         """How many deliveries wait, and how many outcomes are not said."""
         with self._lock:
             (waiting,) = self._db.execute("SELECT count(*) FROM deliveries WHERE state = 'waiting'").fetchone()
-            (unsaid,) = self._db.execute("SELECT count(*) FROM outcomes").fetchone()
+            (unsaid,) = self._db.execute("SELECT count(*) FROM unsaid").fetchone()
         return {"waiting": waiting, "unsaid": unsaid}
 
     def _outcome(self, issued: Event, fact: planning.Outcome, at: datetime) -> None:
         record: Reported = planning.report(issued, fact, at)
-        row = (str(record.events[0].id), issued.area, encode(record))
-        self._db.execute("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", row)
+        self.say(str(record.events[0].id), INCIDENTS, issued.area, record)

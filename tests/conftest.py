@@ -5,10 +5,8 @@ Where ANDON_KAFKA, ANDON_DATABASE_URL or ANDON_MQTT_URL is set, that service is 
 
 from __future__ import annotations
 
-import random
 import shutil
 import signal
-import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,7 +21,8 @@ from andon.settings import read_environment
 from andon.stack.process import Child, stop_all
 from andon.stack.services import Service, build_all, services_of, start, start_all
 from andon.stack.timescale import Timescale
-from config.instance import DEVICES_END, Instance
+from benchmarks.running import free_port_base
+from config.instance import Instance
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -50,23 +49,6 @@ class Stack:
 
     def resume(self, name: str) -> None:
         self.children[name].send(signal.SIGCONT)
-
-
-def free_port_base() -> int:
-    """A base whose whole range of ports is free just now, below the range that outgoing connections use."""
-    while True:
-        base = random.randrange(20_000, 32_000, 100)
-        if all(_is_free(base + offset) for offset in range(DEVICES_END)):
-            return base
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as s:
-        try:
-            s.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from andon import instance as instances
+from benchmarks.running import free_port_base
 from devices.simulator.client import SimulatorClient
-from tests.conftest import REPOSITORY, free_port_base
+from tests.conftest import REPOSITORY
 
 
 class RunningPlant:

@@ -28,6 +28,7 @@ from andon.processes import PROCESSES, command_of
 from andon.publish import publish
 from andon.settings import read_environment
 from andon.stack.process import spawn, stop_all
+from benchmarks.running import free_port_base
 from bus.client import Producer
 from desk.tokens import Tokens
 from eventlog.migrate import upgrade
@@ -36,7 +37,7 @@ from events.alarms import ConditionCleared, ConditionRaised
 from events.envelope import Decision, event
 from events.requests import Role
 from events.types import make_id
-from tests.conftest import REPOSITORY, Stack, free_port_base
+from tests.conftest import REPOSITORY, Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 AREA, PRESS_HIGH, COOLING = "shop/press", "press_pressure", "cooling_vibration"

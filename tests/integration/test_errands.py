@@ -23,6 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from bus import topics as bus_topics
 from bus.client import Producer, consumer
+from bus.following import Place
 from config.instance import Instance
 from errands import main
 from errands.reading import TOPICS
@@ -109,7 +110,7 @@ class Plant:
         reader = consumer(self.instance.kafka)
         for partition, end in reader.end_offsets(partitions).items():
             here = partition.partition == partition_of(AREA) and partition.topic == COMMANDS
-            store.move(partition.topic, partition.partition, end, self._prev if here else None)
+            store.move(partition, Place(end, self._prev if here else None))
         reader.close()
         store.close()
 

@@ -20,6 +20,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
 import bus.topics
+from benchmarks.running import free_port_base
 from bus.client import Producer
 from eventlog.log import Batch
 from eventlog.migrate import upgrade
@@ -30,7 +31,7 @@ from events.devices import DeviceLost
 from events.envelope import DeadLetter, Decision, Event, Reported, Tick
 from events.requests import AcknowledgeAlarm, Request
 from events.types import make_id
-from tests.conftest import Stack, free_port_base
+from tests.conftest import Stack
 from tests.contract.stories import START, entries, event, frame, raised, story
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]

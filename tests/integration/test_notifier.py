@@ -22,6 +22,7 @@ from kafka import TopicPartition
 
 from bus import topics as bus_topics
 from bus.client import Producer, consumer
+from bus.following import Place
 from config.instance import Instance
 from events.codec import decode_record
 from events.envelope import Decision, Event, Fact, Reported, event
@@ -114,7 +115,7 @@ class Plant:
         for partition, end in ends.items():
             here = partition.partition == partition_of(AREA) and partition.topic != MIRRORS
             last = last_decision(self.instance, partition.topic, AREA) if here else None
-            store.move(partition.topic, partition.partition, end, last)
+            store.move(partition, Place(end, last))
         store.close()
 
     def start(self) -> None:

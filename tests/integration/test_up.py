@@ -20,7 +20,7 @@ import pytest
 from andon.processes import PROCESSES
 from andon.records import read_all
 from andon.stack.process import Child, Command, spawn, start_ticks
-from tests.conftest import free_port_base
+from benchmarks.running import free_port_base
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(240)]
 

@@ -1,16 +1,15 @@
-"""What the relay tells, and where it goes on."""
+"""What the relay tells."""
 
 from __future__ import annotations
 
-import pytest
-
+from bus.following import Follower
 from events.alarms import AlarmCleared
 from events.codec import encode
 from events.devices import DeviceLost
 from events.envelope import Decision, Event, Reported, Tick
 from events.topics import INCIDENTS, MIRRORS
 from events.types import EPOCH, make_id
-from incidents.relay import Follower, begin, told
+from incidents.relay import taken, told
 
 
 def decision(cause: int, prev: int, area: str = "shop/press") -> Decision:
@@ -20,7 +19,7 @@ def decision(cause: int, prev: int, area: str = "shop/press") -> Decision:
 
 
 def take(follower: Follower, offset: int, record: Decision | Reported | Tick) -> Reported | None:
-    return follower.take(INCIDENTS, 2, offset, encode(record))
+    return taken(follower, INCIDENTS, 2, offset, encode(record))
 
 
 def test_of_a_decision_only_what_alarms_do_is_told_under_its_offset() -> None:
@@ -42,30 +41,11 @@ def test_decision_counts_by_the_chain_rule() -> None:
     assert take(follower, 1, decision(3, -1)) is not None
     assert take(follower, 2, decision(3, -1)) is None, "said again by a replay"
     assert take(follower, 3, decision(9, 3)) is not None
-    assert (follower.next, follower.last, follower.metadata) == (4, 9, "last=9")
+    assert follower.place == (4, 9)
 
 
 def test_ticks_and_bytes_that_nobody_can_read_only_move_the_position() -> None:
     follower = Follower(0, 5)
     assert take(follower, 1, Tick(EPOCH)) is None
-    assert follower.take(INCIDENTS, 0, 2, b"\xff") is None and follower.take(INCIDENTS, 0, 3, None) is None
+    assert taken(follower, INCIDENTS, 0, 2, b"\xff") is None and taken(follower, INCIDENTS, 0, 3, None) is None
     assert (follower.next, follower.last) == (4, 5)
-
-
-@pytest.mark.parametrize(
-    ("committed", "metadata", "beginning", "end", "next_", "last"),
-    [
-        (None, "", 0, 9, 0, -1),
-        (None, "", 4, 9, 4, None),
-        (7, "last=5", 0, 9, 7, 5),
-        (7, "", 0, 9, 7, None),
-        (0, "", 0, 9, 0, -1),
-        (2, "last=1", 4, 9, 4, None),
-        (12, "last=8", 0, 9, 0, -1),
-    ],
-)
-def test_where_to_go_on(
-    committed: int | None, metadata: str, beginning: int, end: int, next_: int, last: int | None
-) -> None:
-    follower = begin(committed, metadata, beginning, end)
-    assert (follower.next, follower.last) == (next_, last)

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from kafka import TopicPartition
 
+from bus.following import Place
 from events.codec import decode_record
 from events.envelope import Event, Reported
 from events.notifications import (
@@ -20,6 +22,8 @@ from notify.planning import plan
 from notify.store import Job, Store
 from notify.withdrawal import Over
 from tests.unit.notify.notes import AT, INCIDENT, PEOPLE, issued, note
+
+HERE = TopicPartition("incidents", 1)
 
 
 @pytest.fixture
@@ -76,10 +80,10 @@ def test_what_was_taken_and_where_reading_stands_survives_the_process(path: Path
     first = Store(path)
     with first.transaction():
         take(first, issued())
-        first.move("incidents", 1, 43, 41)
+        first.move(HERE, Place(43, 41))
     again = Store(path)  # without closing the first: kill -9
-    assert again.position("incidents", 1) == (43, 41)
-    assert again.position("incidents", 2) == (None, None)
+    assert again.place(HERE) == Place(43, 41)
+    assert again.place(TopicPartition("incidents", 2)) is None
     assert again.waiting() == {("anna", "mail"), ("anna", "phone")}
     first.close()
     again.close()
@@ -89,9 +93,9 @@ def test_what_was_not_committed_never_was(path: Path) -> None:
     first = Store(path)
     with pytest.raises(RuntimeError), first.transaction():
         take(first, issued())
-        first.move("incidents", 1, 43, 41)
+        first.move(HERE, Place(43, 41))
         raise RuntimeError("the process ends here")
-    assert first.position("incidents", 1) == (None, None)
+    assert first.place(HERE) is None
     assert take(first, issued())
     first.close()
 

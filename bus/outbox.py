@@ -1,4 +1,4 @@
-"""The bridge's way to Kafka: what is sent, who waits for it, and what is read back at the start."""
+"""A thread's way to Kafka: what is sent, and who waits until it is durable."""
 
 from __future__ import annotations
 
@@ -6,23 +6,9 @@ import os
 from collections import deque
 from typing import Generic, TypeVar
 
-import msgspec
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-
-from bus.client import Producer, consumer
-from events.codec import decode_record
-from events.readings import FrameError, Packed, unpack
-from events.topics import LEDGER, READINGS
-from ingest.gather import SOURCE, Recent
-from ingest.ledger import Ledger
-from ingest.roster import Roster
+from bus.client import Producer
 
 T = TypeVar("T")
-
-
-class NotReadyError(KafkaError):  # type: ignore[misc]
-    """Kafka answers, but our topics are not there yet: try again."""
 
 
 class LostWriteError(Exception):
@@ -93,46 +79,3 @@ class Outbox(Generic[T]):
     def _refused(self, error: BaseException) -> None:
         self.failed = error
         self.ring()
-
-
-def read_back(kafka: str, roster: Roster, ledger: Ledger, recent: Recent, tail: int) -> None:
-    """Fill the ledger from its topic, and `recent` with the last `tail` records of each partition of `readings`.
-
-    Raises:
-        KafkaError: Kafka is away, or its topics are not there yet.
-    """
-    reader = consumer(kafka)
-    try:
-        starts = dict.fromkeys(_partitions(reader, LEDGER), 0)
-        ends = reader.end_offsets(_partitions(reader, READINGS))
-        starts |= {p: max(0, end - tail) for p, end in ends.items()}
-        ends |= reader.end_offsets(list(starts))
-        beginnings = reader.beginning_offsets(list(starts))
-        reader.assign(list(starts))
-        for partition, start in starts.items():
-            reader.seek(partition, max(start, beginnings[partition]))
-        while any(reader.position(p) < end for p, end in ends.items()):
-            for partition, records in reader.poll(timeout_ms=500).items():
-                for record in records:
-                    if partition.topic == LEDGER:
-                        ledger.load(record.key.decode(), record.value)
-                    else:
-                        _remember(roster, recent, record.value)
-    finally:
-        reader.close()
-
-
-def _partitions(reader: KafkaConsumer, topic: str) -> list[TopicPartition]:
-    numbers = reader.partitions_for_topic(topic)
-    if not numbers:
-        raise NotReadyError(f"topic '{topic}' is not there yet")
-    return [TopicPartition(topic, n) for n in sorted(numbers)]
-
-
-def _remember(roster: Roster, recent: Recent, value: bytes | None) -> None:
-    try:
-        record = decode_record(value or b"")
-        if isinstance(record, Packed) and record.source.startswith(SOURCE):
-            recent.remember(roster, unpack(record))
-    except (msgspec.DecodeError, FrameError):
-        return  # foreign bytes in the topic: whoever reads the topic says so; here they are no reading to remember
