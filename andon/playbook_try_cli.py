@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -22,6 +22,9 @@ from events.envelope import Event
 from playbooks import plan
 
 Here = Annotated[Path, typer.Option("--plant", help="A plant folder, or a file in one. [default: here]")]
+Schemas = Annotated[
+    Path | None, typer.Option("--schemas", help="A folder of the standard's schemas: what they refuse is not exported.")
+]
 
 
 @app.command()
@@ -45,17 +48,23 @@ def explain(
 def export(
     playbook: Annotated[str, typer.Argument(help="Its id, or its file.")],
     plant: Here = Path(),
+    schemas: Schemas = None,
 ) -> None:
-    """A playbook as OASIS CACAO 2.0, for other systems to read."""
+    """A playbook as OASIS CACAO 2.0, for other systems to read. Exit code 1 when the standard's schemas refuse it."""
     from playbooks import cacao
 
     path = Path(playbook)
     root = plant_of(path if path.is_file() else plant)
     loaded, books = usable(root)
+    exports = []
     for book in find(root, playbook, loaded, books):
         file = root / books.files[book.playbook]
         changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        sys.stdout.write(json.dumps(cacao.export(book, loaded, changed, changed), indent=1, ensure_ascii=False) + "\n")
+        exports.append(cacao.export(book, loaded, changed, changed))
+    if schemas is not None:
+        _hold_against(schemas, exports)
+    for made in exports:
+        sys.stdout.write(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
 
 
 @app.command()
@@ -85,6 +94,20 @@ def test(
         count = f"{len(rows) - failed} passed, {failed} failed in {time.perf_counter() - began:.2f} s"
         out.print(count if rows else "[yellow]no tests found[/]")
     raise typer.Exit(1 if failed or not rows else 0)
+
+
+def _hold_against(schemas: Path, exports: list[dict[str, Any]]) -> None:
+    """Exits where the standard does not allow one of them."""
+    from playbooks.cacao_check import SchemasError, violations
+
+    try:
+        wrong = [f"{made['name']}: {line}" for made in exports for line in violations(made, schemas)]
+    except SchemasError as error:
+        die(str(error))
+    for line in wrong:
+        Console(stderr=True, highlight=False).print(f"[red]not CACAO 2.0:[/] {escape(line)}", soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _judged(path: Path) -> Iterator[tuple[str, tuple[ConfigError, ...], tuple[Event, ...]]]:

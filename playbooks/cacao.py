@@ -1,8 +1,9 @@
 """A playbook as OASIS CACAO 2.0, for others to read; a lossy export, never read back. Pure.
 
-What CACAO has no word for stands in the step's description: read-back, attempts, preconditions. A choice of several
-cases becomes ifs within ifs, since `switch-condition` compares a variable. Conditions stay in our own language, where
-the standard wants STIX patterns. Source: CACAO Security Playbooks 2.0 (OASIS), sections 3 to 7 and its JSON schemas.
+What CACAO has no word for stands in the step's description: read-back, attempts, preconditions, and a stop within a
+branch, which ends only the branch there. A choice of several cases becomes ifs within ifs, since `switch-condition`
+compares a variable. Conditions stay in our own language, where the standard wants STIX patterns. Source: CACAO Security
+Playbooks 2.0 (OASIS), sections 3 to 7 and its JSON schemas, which `cacao_check` holds an export against.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from playbooks import plan, wording
 
 Object = dict[str, Any]
 _LEADS = ("on_completion", "on_success", "on_failure", "on_true", "on_false")
+_ACTIVITY = "step-sequence"
+"""What the playbook says it does, each of its commands must say, too."""
 
 
 def export(book: plan.Playbook, plant: Plant, created: datetime, modified: datetime) -> Object:
@@ -41,7 +44,7 @@ class _Export:
         return {
             "type": "playbook", "spec_version": "cacao-2.0", "id": self._id("playbook", "playbook"),
             "name": book.title, "description": self._description(), "playbook_types": ["mitigation"],
-            "playbook_activities": ["step-sequence"], "created_by": self._id("identity", "andon"),
+            "playbook_activities": [_ACTIVITY], "created_by": _id("identity", make_id("cacao", "andon")),
             "created": _time(created), "modified": _time(modified),
             "priority": max(1, 100 - book.priority),  # CACAO: 1 is the highest
             "labels": ["andon", f"version-{book.version}", book.area], "workflow_start": start,
@@ -73,48 +76,52 @@ class _Export:
         more = {"commands": [_manual(said)], "agent": self._agent(self._book.escalate_to), "on_completion": end}
         return self._step("action", "exception", {"name": "when a step fails", **more})
 
-    def _steps(self, steps: tuple[plan.Step, ...], after: str, prefix: str) -> str:
-        """The id of the first; they are made from the last one back, since each names its follower."""
+    def _steps(self, steps: tuple[plan.Step, ...], after: str, prefix: str, failed: str = "") -> str:
+        """The id of the first; they are made from the last one back, since each names its follower. Args: failed: where
+        a step leads that fails and has no answer of its own; "" to the exception."""
         for step in reversed(steps):
-            after = self._of(step, after, prefix + step.step)
+            after = self._of(step, after, prefix + step.step, failed)
         return after
 
     def _branch(self, steps: tuple[plan.Step, ...], place: str) -> str:
         """Each branch has an end of its own."""
         return self._steps(steps, self._step("end", f"{place}/end", {}), f"{place}/")
 
-    def _of(self, step: plan.Step, after: str, place: str) -> str:
-        follows: Object = {"on_success": after}
+    def _of(self, step: plan.Step, after: str, place: str, failed: str) -> str:
+        if step.only_if is None:
+            return self._done(step, after, place, failed)
+        done = self._done(step, self._step("end", f"{place}/if/end", {}), place)
+        body = {"condition": step.only_if.said, "on_true": done, **_follows(after, failed)}
+        return self._step("if-condition", f"{place}/if", body)
+
+    def _done(self, step: plan.Step, after: str, place: str, failed: str = "") -> str:
+        """The step itself, whatever its `only_if` says."""
         if step.handler:
-            follows["on_failure"] = self._steps(step.handler, after, f"{place}!/")
+            failed = self._steps(step.handler, after, f"{place}!/", failed)
         elif step.on_error == "continue":
-            follows = {"on_completion": after}
+            failed = after
+        follows = _follows(after, failed)
         match step.act:
             case plan.Group(steps=steps):
-                made = self._steps(steps, after, f"{place}/")
+                return self._steps(steps, after, f"{place}/", failed)
             case plan.Choose(cases=cases, otherwise=otherwise):
-                made = self._choice(cases, otherwise, follows, place)
+                return self._choice(cases, otherwise, follows, place)
             case plan.Parallel(branches=branches) if len(branches) > 1:
-                ends = [self._branch(steps, f"{place}/{i}") for i, steps in enumerate(branches, 1)]
-                made = self._step("parallel", place, {"next_steps": ends, **follows})
+                begins = [self._branch(steps, f"{place}/{i}") for i, steps in enumerate(branches, 1)]
+                return self._step("parallel", place, {"next_steps": begins, **follows})
             case plan.Parallel(branches=branches):
-                made = self._steps(branches[0] if branches else (), after, f"{place}/")
+                return self._steps(branches[0] if branches else (), after, f"{place}/", failed)
             case plan.Repeat(steps=steps):
                 body = {"condition": _again(step.act), "on_true": self._branch(steps, place), **follows}
-                made = self._step("while-condition", place, body)
+                return self._step("while-condition", place, body)
             case plan.Stop(text=text):
                 end = self._step("end", f"{place}/end", {})
-                made = self._action(step, f"Stop here: {text}", {"on_completion": end}, place)
+                return self._action(step, f"Stop here: {text}", {"on_completion": end}, place)
             case plan.Delay(seconds=seconds):
-                made = self._action(step, wording.act(step.act, self._plant), follows, place)
-                self._workflow[made]["delay"] = round(seconds * 1000)
+                more = {"delay": round(seconds * 1000), **follows}
+                return self._action(step, wording.act(step.act, self._plant), more, place)
             case act:
-                made = self._action(step, wording.act(act, self._plant), follows, place)
-        if step.only_if is None:
-            return made
-        branch = self._step("end", f"{place}/only-if", {})
-        body = {"condition": step.only_if.said, "on_true": made, "on_false": branch, "on_completion": after}
-        return self._step("if-condition", f"{place}/if", body)
+                return self._action(step, wording.act(act, self._plant), follows, place)
 
     def _choice(
         self, cases: tuple[plan.Case, ...], otherwise: tuple[plan.Step, ...], follows: Object, place: str
@@ -156,9 +163,19 @@ class _Export:
         return id_
 
     def _id(self, type_: str, what: str) -> str:
-        """Steps must have UUIDs of version 4: the same bits at every export, marked so."""
-        made = make_id("cacao", self._book.playbook, type_, what)
-        return f"{type_}--{UUID(bytes=made.bytes, version=5 if type_ == 'playbook' else 4)}"
+        return _id(type_, make_id("cacao", self._book.playbook, type_, what))
+
+
+def _id(type_: str, made: UUID) -> str:
+    """Steps must have UUIDs of version 4: the same bits at every export, marked so."""
+    return f"{type_}--{UUID(bytes=made.bytes, version=5 if type_ == 'playbook' else 4)}"
+
+
+def _follows(after: str, failed: str) -> Object:
+    """What comes next. Args: failed: "" if nothing is said of a failure."""
+    if failed == after:
+        return {"on_completion": after}
+    return {"on_success": after} | ({"on_failure": failed} if failed else {})
 
 
 def _again(act: plan.Repeat) -> str:
@@ -169,11 +186,13 @@ def _again(act: plan.Repeat) -> str:
 
 
 def _manual(said: str) -> Object:
-    return {"type": "manual", "command_b64": base64.b64encode(said.encode()).decode(), "description": said}
+    text = base64.b64encode(said.encode()).decode()
+    return {"type": "manual", "command_b64": text, "description": said, "playbook_activity": _ACTIVITY}
 
 
 def _http(act: plan.Http) -> Object:
-    made: Object = {"type": "http-api", "command": f"{act.method} {act.url} HTTP/1.1"}
+    line = f"{act.method} {act.url} HTTP/1.1"
+    made: Object = {"type": "http-api", "command": line, "playbook_activity": _ACTIVITY}
     if act.headers:
         made["headers"] = {name: [value] for name, value in act.headers.items()}
     if act.body:
