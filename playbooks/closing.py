@@ -52,8 +52,8 @@ def closed(desk: Desk, here: Here, at: datetime, incident: UUID) -> None:
 
 
 def moved(desk: Desk, here: Here, incident: UUID, to: UUID, why: str, opening: int) -> None:
-    """`to` was made of the incident, or takes it in: what ran for the one ran for the other. Of a split that is said also
-    where nothing ran: told again, it must not hand on what ran since."""
+    """`to` was made of the incident, or takes it in: what ran for the one ran for the other. Of a split that is said
+    where nothing ran, too: told again, it must not hand on what ran since."""
     area = desk.area(here.area)
     known = area.known.get(incident, Known(ended=True))
     if to in area.known if why == "split" else known.ended:
