@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from config.findings import Finding
+from config.findings import Finding, found
 from config.yamlfile import ConfigError
 from definitions.alarms import alarms_of
 from detection import classes, rules
@@ -25,16 +25,23 @@ def lint_playbooks(folder: Path, also: Sequence[Path] = ()) -> list[Finding]:
     there = sorted((folder / "playbooks").glob("*.y*ml"))
     loaded = load_files([*there, *(path for path in also if path not in there)], folder, plant)
     positions, persons = people.reachable(folder)
-    known = Known(people={*positions, *persons} or None, alarms=_alarms(folder, plant))
-    return sorted([*map(unusable, errors), *lint(loaded, plant, known)])
+    written, wrong = _rules(folder, plant)
+    known = Known(people={*positions, *persons} or None, alarms=_alarms(written))
+    unread = (found(error, "alarms", "mend it: its alarms are not known here", "warning") for error in wrong)
+    return sorted([*map(unusable, errors), *unread, *lint(loaded, plant, known)])
 
 
-def _alarms(folder: Path, plant: Plant) -> dict[str, set[str]]:
+def _rules(folder: Path, plant: Plant) -> tuple[list[Written], list[ConfigError]]:
+    """Those that can be read, and what is wrong with the others."""
+    known, wrong = classes.load(folder)
+    written, errors = rules.read(sorted((folder / "rules").glob("*.y*ml")), folder, plant, known)
+    return written, [*wrong, *errors]
+
+
+def _alarms(written: Iterable[Written]) -> dict[str, set[str]]:
     """By area, the names of its rules and alarms: a trigger may name either."""
-    known, _ = classes.load(folder)
-    written: list[Written] = rules.read(sorted((folder / "rules").glob("*.y*ml")), folder, plant, known)[0]
-    found: dict[str, set[str]] = {}
+    by_area: dict[str, set[str]] = {}
     for one in written:
-        names = found.setdefault(one.area, set())
+        names = by_area.setdefault(one.area, set())
         names |= {one.rule.rule, *(r.rule for r in one.alarming), *(a.name for a in alarms_of(one))}
-    return found
+    return by_area

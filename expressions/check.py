@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from expressions import ast
 from expressions.ast import Expr
-from expressions.parser import Problem
+from expressions.parser import MINUS, Problem
 
 Kind = Literal["number", "bool", "text", "any"]
 """Of "any" nothing is known before it runs (an answer of another system): it fits everywhere."""
@@ -112,11 +112,16 @@ class _Checker:
 
     def _name(self, node: ast.Name | ast.Window) -> _Type | None:
         if (found := self._names.get(node.name)) is None:
-            close = difflib.get_close_matches(node.name, self._names, 1, 0.5)
-            self.problem(node, f"unknown name '{node.name}'" + (f", did you mean '{close[0]}'?" if close else ""))
+            self.problem(node, f"unknown name '{node.name}'{self._hint(node.name)}")
             return None
         unit = None if found.kind != "number" or found.unit is None else _unit(found.unit)
         return _Type(found.kind, unit, found.states)
+
+    def _hint(self, name: str) -> str:
+        if dashed := next((known for known in self._names if known.startswith(f"{name}-")), ""):
+            return f": the '-' in '{dashed}' {MINUS}"
+        close = difflib.get_close_matches(name, self._names, 1, 0.5)
+        return f", did you mean '{close[0]}'?" if close else ""
 
     def _window(self, node: ast.Window) -> _Type | None:
         type_ = self._name(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +18,9 @@ MAX_LENGTH = 2000
 MAX_DEPTH = 50
 """Bounds of an expression: nothing that a person writes reaches them, and nothing in here can run away."""
 
+MINUS = "is a minus here: give the device a name with '_' where expressions are to name it"
+_DASHED = re.compile(r"[A-Za-z_]\w*(-\w+)+\.$")
+"""The beginning of a point of such a device, as in `press-1.pressure`: the parser stops behind the dot of `1.`."""
 _SPANS = {"ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
@@ -57,6 +61,8 @@ def parse(text: str) -> Expr:
 
 
 def _explain(error: UnexpectedInput, text: str) -> Problem:
+    if dashed := _DASHED.search(text[: error.pos_in_stream or 0]):
+        return Problem((error.line, error.column), f"the '-' in '{dashed[0][:-1]}' {MINUS}")
     match error:
         case UnexpectedToken(token=token) if token.type != "$END":
             place = (token.line or 1, token.column or 1)

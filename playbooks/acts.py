@@ -11,7 +11,7 @@ from events.errands import HttpIssued, MessageIssued, RequestIssued
 from events.playbooks import CommandIssued, QuestionAsked, Scalar
 from events.types import make_id
 from playbooks import names
-from playbooks.places import inside
+from playbooks.places import general, inside
 from playbooks.plan import (
     Ask,
     Choose,
@@ -42,11 +42,19 @@ def begin(turn: Turn, step: Step, place: str, attempt: int, *, first: bool) -> N
     """One attempt. first: of this round: only then it may be skipped."""
     turn.start(place, attempt, turn.now + lasts(step))
     if place in turn.run.done:
-        turn.done(place, "done by the run that this one takes up")
+        _take_up(turn, place)
     elif first and step.only_if is not None and not turn.holds(step.only_if):
         turn.skip(place, f"not so: {step.only_if.said}")
     else:
         _act(turn, step, place, attempt)
+
+
+def _take_up(turn: Turn, place: str) -> None:
+    """It ended so in the run that this one takes up."""
+    if turn.run.scope.get(f"steps.{general(place)}.outcome") == "skipped":
+        turn.skip(place, "skipped by the run that this one takes up")
+    else:
+        turn.done(place, "done by the run that this one takes up")
 
 
 def lasts(step: Step) -> timedelta:

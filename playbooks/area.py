@@ -185,7 +185,8 @@ class Area(Struct):
 
     def _of_run(self, before: Run, fact: RunFact, at: Instant, memory: Memory) -> Run:
         after = run.evolve(before, fact, at)
-        self.waiting.pop(after.run, None)
+        if not after.waits:  # paused, it still waits
+            self.waiting.pop(after.run, None)
         if isinstance(fact, CommandIssued) and fact.kind == "write":
             self._wrote(after, fact, at, memory)
         if isinstance(fact, RunFinished):
@@ -205,6 +206,7 @@ class Area(Struct):
 
     def _finished(self, ended: Run, at: Instant) -> None:
         del self.runs[ended.run]
+        self.waiting.pop(ended.run, None)
         for name in keys(ended):
             left = dict(self.doing[name])
             del left[ended.run]

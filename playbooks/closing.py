@@ -52,12 +52,13 @@ def closed(desk: Desk, here: Here, at: datetime, incident: UUID) -> None:
 
 
 def moved(desk: Desk, here: Here, incident: UUID, to: UUID, why: str, opening: int) -> None:
-    """`to` was made of the incident, or takes it in: what ran for the one ran for the other."""
+    """`to` was made of the incident, or takes it in: what ran for the one ran for the other. Of a split that is said
+    where nothing ran, too: told again, it must not hand on what ran since."""
     area = desk.area(here.area)
-    known = area.known.get(incident)
-    if known is None or known.ended or (why == "split" and to in area.known):
+    known = area.known.get(incident, Known(ended=True))
+    if to in area.known if why == "split" else known.ended:
         return
-    playbooks = tuple(dict.fromkeys((*known.past, *known.owes)))
+    playbooks = () if known.ended else tuple(dict.fromkeys((*known.past, *known.owes)))
     fact = RunsHandedOn(incident=incident, to=to, opening=opening, playbooks=playbooks, why=why)  # type: ignore[arg-type]
     desk.say(STAGE, here, fact)
 

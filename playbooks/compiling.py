@@ -18,6 +18,8 @@ from playbooks.terms import Terms
 from playbooks.tree import Placed, Reader, every, items, one_of, unknown
 
 MOST_STEPS = 2000
+MOST_BEGUN = 5000
+"""Passes of repeats counted: with no wait between, all of them begin in one turn, and everybody else waits for that."""
 ENDS = ("resolved", "closed")
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,6 +33,13 @@ class Compiled(NamedTuple):
     terms: Terms
     book: plan.Playbook | None
     errors: list[ConfigError]
+
+
+def _begins(step: plan.Step) -> int:
+    """How many steps may begin there: itself and all within, in each pass."""
+    *inner, handler, undo = (sum(map(_begins, steps)) for steps in plan.within(step))
+    times = step.act.most if isinstance(step.act, plan.Repeat) else 1
+    return 1 + times * sum(inner) + handler + undo
 
 
 Find = Callable[[str, str], Compiled]
@@ -61,6 +70,9 @@ class Compiler:
         book = plan.Playbook(file.id, file.title or file.id, file.area, (), stepper.steps(steps))
         if sum(1 for _ in plan.every_step(book.steps)) > MOST_STEPS:
             reason = f"with those of the playbooks that it calls, it has more than {MOST_STEPS} steps"
+            reader.errors.append(document.error("$.steps", reason))
+        elif (most := sum(map(_begins, book.steps))) > MOST_BEGUN:
+            reason = f"with all passes of its repeats, up to {most} steps begin: {MOST_BEGUN} are the most"
             reader.errors.append(document.error("$.steps", reason))
         for change in (self._triggers, self._limits):
             with reader.noting():

@@ -197,7 +197,7 @@ class Desk:
             self._cancel_resets(here, book, fact)
         if plan.mode == "restart":
             for run in area.of(plan.playbook):
-                endings.drop(self.turn(here, run), "it begins anew")
+                endings.drop(self.turn(here, run), "it begins anew", instead=plan)
         chain = tuple(name for name, _ in area.links(fact, here.now))
         started = RunStarted(**{**{f: getattr(fact, f) for f in fact.__struct_fields__}, "chain": chain})
         self.say(author or plan.author, here, started)
@@ -254,7 +254,7 @@ class Desk:
                 if not (points := self.book(run).writes & book.writes):
                     continue
                 because = f"'{fact.playbook}' began for a new incident and writes {', '.join(sorted(points))} too"
-                endings.drop(self.turn(here, run), because)
+                endings.drop(self.turn(here, run), because, instead=book.playbook)
                 known = area.known.get(run.incident) if run.incident is not None else None
                 ran = tuple(n for n in known.answers_for if n != run.playbook) if known is not None else ()
                 if ran and fact.incident is not None and run.incident is not None:

@@ -20,17 +20,14 @@ def stop(desk: Desk, here: Here, by: str, reason: str) -> None:
     """Runs end as they are: nothing is undone, since undoing moves devices."""
     area, why = desk.area(here.area), hands_off(by, reason)
     desk.say(f"person {by}", here, ActingStopped(by=by, reason=reason))
-    runs = list(area.runs.values())
-    unsure = [
-        f"step {place} of {run.playbook}" for run in runs for place, s in run.steps.items()
-        if s.unsure or (s.acted and s.awaits is not None)
-    ]  # fmt: skip
+    runs, doubts = list(area.runs.values()), []
     for run in runs:
-        endings.drop(desk.turn(here, run), why)
+        left = endings.drop(desk.turn(here, run), why, told=True)
+        doubts += [f"step {place} of {run.playbook} ({endings.short(reason)})" for place, reason in left.items()]
     for device in devices_of(desk, here.area):
         desk.lock(here, device, _both(maintenance(area, device), why))
     if runs:
-        look = f" Go and look, nobody knows whether these took effect: {', '.join(unsure)}." if unsure else ""
+        look = f" Go and look at {', '.join(doubts)}." if doubts else ""
         names = ", ".join(sorted({run.playbook for run in runs}))
         desk.say("playbooks", here, NotificationIssued(
             notification=make_id("notification", "hands off", here.area, here.cause), to=_TO, priority="critical",

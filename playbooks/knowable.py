@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,7 @@ def check(c: Compiled, plant: Plant) -> Iterator[Finding]:
     ranges = {name: plant.points[name][1].range for name in c.terms.points}
     order = {step.at: i for i, step in enumerate(every(c.steps))}
     placed = {step.name: step for step in every(c.steps) if step.said.step}
-    for step, at, text in _conditions(c):
+    for step, at, text in (*_conditions(c), *_calculated(c)):
         tree, _ = resolve(parse(text), c.terms.points | c.terms.known)
         for node, _ in walk(tree):
             if isinstance(node, ast.Compare) and (settled := _settled(node, ranges)) is not None:
@@ -64,12 +65,52 @@ def _conditions(c: Compiled) -> Iterator[tuple[Placed | None, str, str]]:
                 pass
 
 
-def _texts(c: Compiled) -> Iterator[tuple[Placed, str, str]]:
+def _calculated(c: Compiled) -> Iterator[tuple[Placed, str, str]]:
+    """The same of every expression that gives a value."""
     for step in every(c.steps):
+        match step.said:
+            case written.Write(write=values):
+                at, states = f"{step.at}.write", {name: c.terms.points[name].states for name in values}
+            case written.Set(set=values):
+                at, states = f"{step.at}.set", {}
+            case _:
+                continue
+        for name, value in values.items():
+            if isinstance(value, str) and value not in states.get(name, {}):
+                yield step, f"{at}.{name}", value
+
+
+def _texts(c: Compiled) -> Iterator[tuple[Placed, str, str]]:
+    """The same of every text with {names}; where it stands within a JSON body is not told apart."""
+    for step in every(c.steps):
+        at = step.at
         for field in ("text", "ask", "task", "stop"):
             text: Any = getattr(step.said, field, "")
             if isinstance(text, str) and text:
-                yield step, f"{step.at}.{field}", text
+                yield step, f"{at}.{field}", text
+        match step.said:
+            case written.Task(checklist=checklist):
+                yield from ((step, f"{at}.checklist[{i}]", text) for i, text in enumerate(checklist))
+            case written.Http(http=call):
+                yield step, f"{at}.http.url", call.url
+                yield from ((step, f"{at}.http.headers.{name}", text) for name, text in call.headers.items())
+                yield step, f"{at}.http.body", call.body
+                yield step, f"{at}.http.json", json.dumps(call.json)
+            case written.Publish(publish=message):
+                yield step, f"{at}.publish.topic", message.topic
+                yield step, f"{at}.publish.payload", message.payload
+            case _:
+                pass
+        match step.detail:
+            case written.Comment(comment=text):
+                yield step, f"{at}.incident.comment", text
+            case written.Escalate(escalate=text):
+                yield step, f"{at}.incident.escalate", text
+            case written.Close(close=close):
+                yield step, f"{at}.incident.close.cause", close.cause
+                yield step, f"{at}.incident.close.action", close.action
+            case _:
+                pass
 
 
 def _settled(node: ast.Compare, ranges: dict[str, tuple[float, float] | None]) -> Problem | None:
@@ -102,7 +143,13 @@ def _unknown(c: Compiled, at: ConfigError, name: str, step: Placed | None, place
     """The finding when the run can never know the name there. Args: at: the place; step: whose it is."""
     reason, todo = "", ""
     head, _, rest = name.partition(".")
-    if head == "steps" and (other := placed.get(rest.partition(".")[0])) is not None:
+    if step is not None and ".undo" in step.at:
+        return  # it comes after all that was done
+    if head == "vars" and step is not None and (setting := _setting(c, rest)):
+        if all(order[other.at] > order[step.at] and not _in_one_repeat(c, step, other) for other in setting):
+            reason = f"'{name}' is not known yet: '{setting[0].name}' sets it later"
+            todo = f"put '{setting[0].name}' before it"
+    elif head == "steps" and (other := placed.get(rest.partition(".")[0])) is not None:
         if step is None or (order[other.at] > order[step.at] and not _in_one_repeat(c, step, other)):
             reason = f"'{name}' is not known yet: '{other.name}' comes later"
             todo = f"put '{other.name}' before it"
@@ -112,6 +159,20 @@ def _unknown(c: Compiled, at: ConfigError, name: str, step: Placed | None, place
             reason, todo = f"'{name}' is never known: no trigger of this playbook gives it", "leave it out"
     if reason:
         yield found(ConfigError(at.file, at.line, at.column, reason), "unknown", todo, "warning")
+
+
+def _setting(c: Compiled, variable: str) -> list[Placed]:
+    """The steps that set it; none where a called playbook may."""
+    found: list[Placed] = []
+    for step in every(c.steps):
+        match step.said:
+            case written.Call():
+                return []
+            case written.Set(set=names_) | written.Read(read=names_) if variable in names_:
+                found.append(step)
+            case _:
+                pass
+    return found
 
 
 def _gives(trigger: plan.Trigger, what: str) -> bool:

@@ -112,7 +112,8 @@ def handed_on(incidents: Incidents, fact: RunsHandedOn) -> None:
         known = replace(known, owes=tuple(dict.fromkeys((*known.owes, *fact.playbooks))))
     else:
         past = {**{name: source.past[name] for name in fact.playbooks if name in source.past}, **known.past}
-        known = replace(known, past=past, owes=tuple(dict.fromkeys((*known.owes, *source.owes))))
+        owed = (name for name in source.owes if name in fact.playbooks)
+        known = replace(known, past=past, owes=tuple(dict.fromkeys((*known.owes, *owed))))
     _remember(incidents, fact.to, known)
 
 

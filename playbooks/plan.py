@@ -329,6 +329,11 @@ class Playbook(Struct, frozen=True):
         """The points that it moves, wherever in it."""
         return frozenset(s.act.point for s in every_step(self.steps) if isinstance(s.act, Write))
 
+    @property
+    def always_writes(self) -> frozenset[str]:
+        """The points that it moves, or says that it could not, whatever else is so."""
+        return frozenset(_always(self.steps))
+
 
 class Device(Struct, frozen=True):
     """What playbooks must know of a device. Attributes: edge: who holds its session; limit: commands to it."""
@@ -383,6 +388,19 @@ def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield step
         for inner in within(step):
             yield from every_step(inner)
+
+
+def _always(steps: tuple[Step, ...]) -> Iterator[str]:
+    for step in steps:
+        if step.only_if is not None:
+            continue
+        match step.act:
+            case Write(point=point):
+                yield point
+            case Group(steps=inner):
+                yield from _always(inner)
+            case _:
+                pass
 
 
 def unpack(body: bytes) -> PlaybookSet:

@@ -48,6 +48,8 @@ class _Rehearsal:
         self._heap: list[tuple[datetime, int]] = []
         self._do: dict[int, Callable[[], None]] = {}
         self._order = count()
+        self._requests = count()
+        """By itself: a run that is asked for keeps its id when more is asked for later."""
         self._turn: dict[str, int] = {}
         self.values: dict[str, float | None] = {}
         self._watches = {id_: w for b in books.playbooks if b.area == script.area for id_, w in b.watches.items()}
@@ -101,7 +103,7 @@ class _Rehearsal:
 
     def ask(self, by: str, role: str, body: RunRequest) -> None:
         self.give(Request(
-            id=make_id("rehearsal", next(self._order)), area=self.script.area, at=self.now, by=by, role=role,
+            id=make_id("rehearsal", "asked", next(self._requests)), area=self.script.area, at=self.now, by=by, role=role,
             expires=self.now + timedelta(seconds=60), body=body,
         ))  # fmt: skip
 
@@ -116,7 +118,10 @@ class _Rehearsal:
             true = evaluate(parse(watch.text), _Shown(self.values)) is True
             if true and id_ not in self._true:
                 self._true[id_] = self.now
-                self._at(watch.for_s, self._holds, id_, self.now)
+                if watch.for_s:
+                    self._at(watch.for_s, self._holds, id_, self.now)
+                else:
+                    self._holds(id_, self.now)  # before anything else happens at this moment
             elif not true and id_ in self._true:
                 del self._true[id_]
                 if id_ in self._raised:

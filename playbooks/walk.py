@@ -86,8 +86,9 @@ def _take_back(turn: Turn, ending: Ending) -> None:
         match _sequence(turn, endings.undoing(turn, place), undo(place)):
             case "busy":
                 return
-            case TooLate():
-                break
+            case TooLate(place=late, due=due):
+                endings.too_late(turn, noticed_late(late, due))
+                return
             case _:
                 pass
     endings.finish(turn, ending.outcome, ending.detail)

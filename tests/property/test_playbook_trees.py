@@ -26,6 +26,7 @@ from events.playbooks import (
     QuestionAsked,
     QuestionClosed,
     RunEnding,
+    RunEscalated,
     RunFinished,
     RunStarted,
     StepFinished,
@@ -104,7 +105,8 @@ def one(draw: st.DrawFn, deep: int, names: Any) -> Step:
 
 @st.composite
 def playbooks(draw: st.DrawFn) -> Playbook:
-    return book(*draw(steps(2, count())), watches={"w1": watch("press.pressure < 1")})
+    mode = draw(st.sampled_from(["parallel", "parallel", "queue", "single", "restart"]))
+    return book(*draw(steps(2, count())), watches={"w1": watch("press.pressure < 1")}, mode=mode)
 
 
 ACTIONS = st.lists(st.tuples(st.sampled_from(
@@ -232,6 +234,7 @@ def test_every_run_ends_and_nothing_is_done_twice_or_against_an_order(plan: Play
     _each_once(facts)
     _nothing_against_hands_off_or_lock(facts)
     _undone_in_reverse_order(facts)
+    _doubts_are_told(facts)
     for run in [f.run for f in facts if isinstance(f, RunStarted)]:
         own = [f for f in facts if getattr(f, "run", None) == run]
         ends = [i for i, f in enumerate(own) if isinstance(f, RunFinished)]
@@ -266,6 +269,17 @@ def _nothing_against_hands_off_or_lock(facts: list[Any]) -> None:
                 assert not off
             case _:
                 pass
+
+
+def _doubts_are_told(facts: list[Any]) -> None:
+    """A write of which nobody knows whether it took effect is named, unless it was undone, or the run that begins in
+    place of this one writes it."""
+    newest = {(f.run, f.step): f for f in facts if isinstance(f, StepFinished)}
+    told = {(f.run, f.step) for f in facts if isinstance(f, RunEscalated)}
+    undone = {(f.run, place) for f in facts if isinstance(f, RunEnding) for place in f.undo}
+    anew = {f.run for f in facts if isinstance(f, RunFinished) and f.detail == "it begins anew"}
+    for key in (key for key, f in newest.items() if f.unsure):
+        assert key in told | undone or key[0] in anew
 
 
 def _undone_in_reverse_order(facts: list[Any]) -> None:

@@ -76,6 +76,7 @@ def test_problem_is_found_when_loaded(text: str, problem: str) -> None:
         ("10s > 1", "1:1: a span of time stands only in a window"),
         ("abs(1, 2) > 1", "1:1: abs() takes 1 arguments, not 2"),
         ("1e999 > 1", "1:1: 1e999 is too large"),
+        ("press-1.pressure > 3", "1:9: the '-' in 'press-1' is a minus here: give the device a name with '_'"),
         ("!" * 60 + "true", "nested more than 50 deep"),
         ("1" * 3000, "at most 2000 characters"),
     ],
@@ -84,6 +85,11 @@ def test_text_that_is_no_expression_is_refused_with_its_place(text: str, problem
     with pytest.raises(Problem) as caught:
         parse(text)
     assert problem in str(caught.value)
+
+
+def test_point_of_a_device_with_a_dash_in_its_name_is_told_why_it_is_not_known() -> None:
+    _, (first, _) = resolve(parse("press-light.red == 1"), {"press-light.red": NameType()}, "bool")
+    assert first.reason.startswith("unknown name 'press': the '-' in 'press-light.red' is a minus here")
 
 
 def test_unknown_is_neither_true_nor_false_but_does_not_hide_what_is_decided() -> None:

@@ -243,6 +243,15 @@ def test_incident_that_was_split_off_runs_nothing_again_and_keeps_the_valve_open
     assert (shop.command.point, shop.command.value) == (VALVE, 0.0)
 
 
+def test_split_that_is_told_again_hands_on_nothing_that_ran_since() -> None:
+    shop = Shop()
+    shop.opened(1, 10, rule="oil_temperature.H")
+    (handed_on,) = shop.split(1, 2, 15, "oil_temperature.H")
+    assert handed_on.playbooks == ()
+    shop.joined(1, 20, HH)
+    assert shop.split(1, 2, 15, "oil_temperature.H") == []
+
+
 def test_reset_that_a_reopening_cancels_is_made_up_for_at_the_next_end() -> None:
     other = replace(example("press_overpressure"), playbook="vent", triggers=(OnIncident("opened", ("oil.*",)),))
     shop = Shop(example("press_overpressure"), other, example("press_reset"))

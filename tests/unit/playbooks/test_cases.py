@@ -96,11 +96,27 @@ def told(root: Path, plant: Plant, books: plan.PlaybookSet, case: str) -> list[s
     then: [{{after: 5s, ask: stop acting}}]
     expect: {{outcome: cancelled, commands: [press.relief_valve = open]}}
 """,
+        """\
+    given: {asked: {by: anna}, points: {press.pressure: 231}, devices: {press.relief_valve: [{after: 1s}, {}]}}
+    then: [{after: 500ms, ask: cancel, by: ben, reason: wrong press}]
+    expect: {outcome: cancelled, commands: [press.relief_valve = open, press.relief_valve = closed], escalated: []}
+""",
     ],
-    ids=["all goes well", "never falls", "cancelled", "one of four eyes", "an auditor asks", "its time", "hands off"],
+    ids=["all goes well", "never falls", "cancelled", "one of four eyes", "an auditor asks", "its time", "hands off",
+         "asked for and cancelled"],
 )  # fmt: skip
 def test_a_case_that_says_what_comes_passes(root: Path, plant: Plant, books: plan.PlaybookSet, case: str) -> None:
     assert told(root, plant, books, case) == []
+
+
+def test_what_points_show_at_the_beginning_is_known_to_the_condition_that_lets_it_begin(tmp_path: Path) -> None:
+    plant = load_plant(SHOP)[0]
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks" / "asking.yaml").write_text(ASKING + "when: press.pressure > 200\n", "utf-8")
+    books, _ = load(tmp_path / "playbooks", plant)
+    given = f"    given: {{incident: {INCIDENT}, points: {{press.pressure: %d}}}}\n    expect: {{outcome: %s}}\n"
+    assert told(tmp_path, plant, books, given % (231, "failed")) == []
+    assert told(tmp_path, plant, books, given % (199, "refused")) == []
 
 
 def test_each_expectation_that_is_not_met_is_named_with_its_place(

@@ -20,6 +20,7 @@ from events.playbooks import (
     QuestionAsked,
     QuestionClosed,
     RunEnding,
+    RunEscalated,
     RunFinished,
     RunLooped,
     RunPaused,
@@ -33,6 +34,8 @@ from events.requests import Request, RequestRefused
 from events.types import Priority, make_id
 from playbooks.brain import PlaybooksBrain
 from playbooks.plan import (
+    Case,
+    Choose,
     Delay,
     Device,
     Limit,
@@ -357,6 +360,43 @@ def test_cancelled_run_is_undone_and_names_who_cancelled_it() -> None:
     assert (end.outcome, end.detail) == ("cancelled", "cancelled by anna: enough")
 
 
+def test_replaced_run_says_what_nobody_knows_unless_the_new_one_settles_it() -> None:
+    first = Case(so("incident.number < 2"), (moves("valve"),))
+    shop = Plant(book(step("which", Choose((first,), (tells(),)), 0.0), mode="restart"))
+    shop.opens(1, 10)
+    facts = shop.opens(2, 11)
+    assert [f.step for f in facts if isinstance(f, RunEscalated)] == ["which.then.valve"]
+    told = next(f.text for f in facts if isinstance(f, NotificationIssued))
+    assert "it begins anew" in told and "Go and look at step which.then.valve" in told
+
+
+def test_hands_off_during_an_undo_says_all_that_stays_as_it_is() -> None:
+    shop = Plant(book(*(moves(p, undo=back(p)) for p in ("a", "b", "c")), asks()))
+    run = shop.start(1)[0].run
+    for when in (1.5, 1.6, 1.7):
+        shop.obeys(when)
+    shop.asks(ask.CancelRun(run=run, reason="enough"), 2)
+    shop.obeys(2.5)
+    facts = shop.asks(ask.StopActing(reason="somebody is in there"), 3)
+    assert [(f.step, f.outcome) for f in facts if isinstance(f, StepFinished)] == [("undo:b.back", "cancelled")]
+    assert [f.step for f in facts if isinstance(f, RunEscalated)] == ["b", "a", "undo:b.back"]
+    (told,) = [f.text for f in facts if isinstance(f, NotificationIssued)]
+    assert told.endswith("Go and look at step b of p (it could not be undone), step a of p (it could not be undone), "
+                         "step undo:b.back of p (nobody knows whether it took effect).")  # fmt: skip
+
+
+def test_undo_that_was_noticed_too_late_says_only_what_was_not_undone() -> None:
+    shop = Plant(book(*(moves(p, undo=back(p)) for p in ("a", "b", "c")), asks()))
+    run = shop.start(1)[0].run
+    for when in (1.5, 1.6, 1.7):
+        shop.obeys(when)
+    shop.asks(ask.CancelRun(run=run, reason="enough"), 2)
+    shop.obeys(2.5)
+    facts = shop.obeys(200)
+    assert [f.step for f in facts if isinstance(f, RunEscalated)] == ["a"] and not written(facts)
+    assert (facts[-1].outcome, facts[-1].detail) == ("cancelled", "cancelled by anna: enough")
+
+
 def test_paused_run_ends_its_step_and_begins_no_other_until_it_is_resumed() -> None:
     shop = Plant(book(moves("valve"), moves("lamp")))
     run = shop.start(1)[0].run
@@ -375,6 +415,19 @@ def test_run_that_nobody_resumes_is_cancelled() -> None:
     assert shop.brain.due == at(11.2)
     end = shop.tick(12)[-1]
     assert (end.outcome, end.detail) == ("cancelled", "it was paused for too long")
+
+
+@pytest.mark.parametrize("resumed", [10.7, 12])
+def test_run_that_is_paused_while_it_waits_for_another_begins_when_it_is_resumed(resumed: float) -> None:
+    shop = Plant(book(moves("valve"), mode="queue"))
+    shop.opens(1, 10)
+    second = shop.opens(2, 10.5)[0].run
+    shop.asks(ask.PauseRun(run=second, reason="look", duration_s=100), 10.6)
+    shop.restart()
+    facts: list[Any] = []
+    for when, do in sorted([(11, shop.obeys), (resumed, lambda at: shop.asks(ask.ResumeRun(run=second), at))]):
+        facts = do(when)
+    assert kinds(facts)[-2:] == [StepStarted, CommandIssued] and facts[-1].run == second
 
 
 def test_pause_does_not_count_for_who_waits() -> None:
@@ -405,6 +458,19 @@ def test_what_was_undone_is_done_again_when_the_run_is_taken_up() -> None:
     shop.obeys(7.5)
     facts = shop.asks(ask.RetryRun(run=old, step="ok"), 10)
     assert facts[0].done == () and written(facts) == [("press.valve", 1.0)]
+
+
+def test_run_that_took_up_another_undoes_what_that_one_did_and_leaves_what_it_skipped() -> None:
+    skipped = replace(moves("lamp", undo=back("lamp")), only_if=so("vars.unknown"))
+    shop = Plant(book(moves("valve", undo=back("valve")), skipped, asks("ok", 5.0)))
+    old = shop.start(1)[0].run
+    shop.obeys(1.5)
+    shop.asks(ask.StopActing(reason="somebody is in there"), 2)
+    shop.asks(ask.AllowActing(), 3)
+    facts = shop.asks(ask.RetryRun(run=old), 4)
+    ended = [(f.step, f.outcome) for f in facts if isinstance(f, StepFinished)]
+    assert ended == [("valve", "done"), ("lamp", "skipped")] and not written(facts)
+    assert written(shop.tick(10)) == [("press.valve", 0.0)]
 
 
 # --- other triggers --------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from andon.playbook_cli import app
 from config.findings import Finding, underlined
+from definitions.playbook_lint import lint_playbooks
 from playbooks.linting import Known, lint
 from playbooks.loading import load_files
 from tests.unit.playbooks.test_bad_files import SHOP, shop_floor
@@ -66,6 +67,12 @@ def told(found: list[Finding]) -> list[tuple[str, str, int, int, str]]:
         (["{if: 500 < press.pressure, then: [{delay: 1s}]}"], "never", "warning", (5, 16), "this is never so"),
         (["{if: steps.go.answer == 'yes', then: [{delay: 1s}]}", "{step: go, ask: Go?, to: anna, timeout: 1h}"],
          "unknown", "warning", (5, 10), "'go' comes later"),
+        (["{write: {press.setpoint: vars.x}}", "{step: now, read: {x: press.setpoint}, on_error: continue}"], "unknown",
+         "warning", (5, 30), "'vars.x' is not known yet: 'now' sets it later"),
+        (["{set: {y: vars.x}}", "{step: later, set: {x: 1}}"], "unknown", "warning", (5, 15), "'later' sets it later"),
+        (['{publish: {topic: a, payload: "{asked.by}"}}'], "unknown", "warning", (5, 37), "no trigger of this"),
+        (['{http: {url: "https://a.example", json: {by: "{asked.by}"}}}'], "unknown", "warning", (5, 45), "no trigger"),
+        (["{incident: {comment: 'asked by {asked.by}'}}"], "unknown", "warning", (5, 37), "no trigger of this"),
         (['{notify: anna, text: "{asked.by} wants it"}'], "unknown", "warning", (5, 28), "no trigger of this playbook"),
     ],
 )  # fmt: skip
@@ -84,6 +91,8 @@ def test_doubtful_step_is_found_where_it_stands(
     ["{wait_for: press.pressure < 400, for: 4s, timeout: 5s}"],
     ['{http: {url: "https://a.example", headers: {Authorization: "Bearer {secret.a}", Accept: text/plain}}}'],
     ["{repeat: {until: steps.go.answer == 'yes', most: 3, steps: [{step: go, ask: Go?, to: anna, timeout: 1h}]}}"],
+    ["{repeat: {times: 3, steps: [{write: {press.setpoint: vars.x}, on_error: continue}, {set: {x: 2}}]}}"],
+    ["{write: {press.setpoint: 3}, undo: {write: {press.setpoint: vars.x}}}", "{read: {x: press.setpoint}}"],
     ['{notify: "{alarm.point}", text: "{alarm.value} of {incident.title}"}'],
 ])  # fmt: skip
 def test_what_is_right_is_left_alone(tmp_path: Path, lines: list[str]) -> None:
@@ -169,6 +178,15 @@ def test_command_line_says_where_underlines_and_gives_the_fix(tmp_path: Path) ->
     assert "write 'press.relief_valve'" in shown.output and "1 errors" in shown.output
     good = CliRunner().invoke(app, ["lint", str(root / "playbooks" / "b.yaml")])
     assert (good.exit_code, good.output) == (0, "nothing was found\n")
+
+
+def test_rules_that_cannot_be_read_are_named_since_their_alarms_are_missed(tmp_path: Path) -> None:
+    root = plant(tmp_path, a=steps("{delay: 1s}", head="area: shop/press\ntrigger: {alarm: raised, rule: hot.H}\n"))
+    (root / "rules").mkdir()
+    (root / "rules" / "press.yaml").write_text("area: shop/press\nrules: [{rule: hot, kind: limit}]\n", "utf-8")
+    one, other = [f for f in lint_playbooks(root) if f.check == "alarms"]
+    assert (one.file, one.weight, other.file) == ("playbooks/a.yaml", "warning", "rules/press.yaml")
+    assert "its alarms are not known here" in other.todo
 
 
 def test_command_line_speaks_json_and_can_be_strict(tmp_path: Path) -> None:

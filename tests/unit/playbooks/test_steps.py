@@ -164,6 +164,24 @@ def test_step_that_never_began_to_act_is_not_undone() -> None:
     assert written(facts) == [] and ends(facts)[0] == "failed"
 
 
+def test_refused_write_moved_nothing_so_nothing_is_undone() -> None:
+    facts = play(book(moves("a", undo=back("a"))), devices={"press.a": (Device("refuses", "interlock: gate"),)})
+    assert written(facts) == [("press.a", 1.0)] and not [f for f in facts if isinstance(f, RunEscalated)]
+    twice = book(moves("a", undo=back("a"), retry=1))
+    facts = play(twice, devices={"press.a": (Device("fails", "no answer"), Device("refuses", "interlock: gate"))})
+    assert written(facts)[-1] == ("press.a", 0.0), "the first attempt may have moved it"
+
+
+def test_undo_whose_time_is_up_stops_all_that_goes_on_in_it() -> None:
+    branches = Parallel(((moves("a", 0.0, timeout_s=30.0),), (moves("b", 0.0, timeout_s=30.0),)))
+    plan = book(moves("a", undo=(step("both", branches, 10.0),)), step("no", Stop("failed", "enough")))
+    facts = play(plan, devices={"press.a": (Device(), Device("no answer")), "press.b": (Device("no answer"),)})
+    assert set(places(facts)) == set(outcomes(facts)), "no step stays open"
+    assert [f.step for f in facts if isinstance(f, RunEscalated)] == [
+        "a", "undo:a.both.branch1.a", "undo:a.both.branch2.b"
+    ]  # fmt: skip
+
+
 def test_write_that_nobody_could_verify_ends_in_an_escalation_and_one_notification() -> None:
     facts = play(book(moves("valve"), escalate_to="chief"), devices={"press.valve": (Device("no answer"),)})
     escalated, told = only(facts, RunEscalated), only(facts, NotificationIssued)
