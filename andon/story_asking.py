@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from andon.story_inputs import Asked, StoryError
 from andon.story_lines import Teller
 from desk import words
-from desk.words import AlarmAt, IncidentAt, WordsError, WorkAt
+from desk.words import AlarmAt, IncidentAt, NoRequestError, WorkAt
 from devices.plant import Plant
-from events.requests import Request
+from events.requests import AcknowledgeAlarm, AcknowledgeIncident, Request, RequestBody
 from events.types import make_id
+from incidents.alarm import Alarm
 
 _OF_AN_AREA = ("silence", "hand_over", "hands_off", "hands_on", "start")
 """What names an area and nothing in it."""
@@ -72,12 +75,30 @@ class Seen:
         ]  # fmt: skip
         return found[-1:]
 
+    def as_shown(self, body: RequestBody) -> RequestBody:
+        """With what the person saw and did not write down: nothing that comes or rises later is acknowledged."""
+        match body:
+            case AcknowledgeAlarm(alarm=id_, priority=None):
+                alarm = self._shown(id_)
+                return body if alarm is None else replace(body, priority=alarm.priority)
+            case AcknowledgeIncident(incident=id_, seen=None) if id_ in self._told.incidents:
+                standing = self._told.twin.areas[self._told.incidents[id_][0]].incidents.cast(id_).standing
+                shown = (self._shown(one) for one in standing)
+                return replace(body, seen=tuple(a.alarm for a in shown if a is not None and a.alarm is not None
+                                                and not (a.acknowledged or a.hidden or a.held_back)))  # fmt: skip
+            case _:
+                return body
+
+    def _shown(self, occurrence: UUID) -> Alarm | None:
+        found = self._told.occurrences.get(occurrence)
+        return None if found is None else self._told.twin.areas[found[0]].alarms.of(occurrence)
+
 
 def understand(asked: Asked, seen: Seen) -> Request:
     """What was asked for.
 
     Raises:
-        StoryError: no request is called so.
+        StoryError: the line is no request at any moment.
         WordsError: it names what is not there or does not stand, or lacks something: the person would be told so.
     """
     fields = {"type": asked.type, **asked.fields}
@@ -85,9 +106,7 @@ def understand(asked: Asked, seen: Seen) -> Request:
         fields.setdefault("area", seen.only_area)
     try:
         area, body = words.body(fields, seen)
-    except WordsError as error:
-        if error.field == "type":
-            raise StoryError(asked.place, error.field, error.reason) from None
-        raise
-    id_ = make_id("story", asked.key)
-    return Request(id=id_, area=area, at=asked.at, by=asked.by, role=asked.role, expires=asked.expires, body=body)
+    except NoRequestError as error:
+        raise StoryError(asked.place, error.field, error.reason) from None
+    return Request(id=make_id("story", asked.key), area=area, at=asked.at, by=asked.by, role=asked.role,
+                   expires=asked.expires, body=seen.as_shown(body))  # fmt: skip

@@ -222,6 +222,8 @@ def _value(place: str, line: _ReadingLine, plant: Plant) -> float:
             known = f" and none of {', '.join(states)}" if states else ""
             raise StoryError(place, "value", f"'{line.value}' is no number{known}")
         return float(states[line.value])
+    if not math.isfinite(line.value):  # JSON knows no infinity, but 1e999 is one
+        raise StoryError(place, "value", "too large for a number")
     return float(line.value)
 
 
@@ -249,6 +251,8 @@ def _quality(place: str, line: _ReadingLine, value: float, plant: Plant) -> Qual
 
 def _asked(place: str, data: dict[str, Any]) -> Asked:
     line = _into(place, data, _RequestLine)
+    if not line.by.strip():
+        raise StoryError(place, "by", "who asks?")
     fields = {key: value for key, value in data.items() if key not in _FRAME_OF_A_REQUEST}
     return Asked(
         place=place, at=line.time.astimezone(UTC), arrives=_arrival(place, line.time, line.arrives), type=line.type,

@@ -60,6 +60,10 @@ class WordsError(Exception):
         self.field, self.reason = field, reason
 
 
+class NoRequestError(WordsError):
+    """It would be no request at any moment: the type or a field is unknown, or a value is of another kind."""
+
+
 class UnknownThingError(WordsError):
     """It names an alarm, an incident, a device or an area that is not there (now)."""
 
@@ -117,6 +121,7 @@ def body(fields: Mapping[str, Any], lookup: Lookup) -> tuple[str, RequestBody]:
     """The area and the body that the fields mean.
 
     Raises:
+        NoRequestError: they never are a request.
         UnknownThingError: they name something that is not there.
         WordsError: they are no request otherwise; nothing is guessed.
     """
@@ -125,11 +130,11 @@ def body(fields: Mapping[str, Any], lookup: Lookup) -> tuple[str, RequestBody]:
     reading = _Reading(lookup, _text("area", given.pop("area", "")))
     if kind in _BY_NAME and "alarm" in given:
         if "name" in given:
-            raise WordsError("name", "give 'alarm' or 'name', not both")
+            raise NoRequestError("name", "give 'alarm' or 'name', not both")
         given["name"] = given.pop("alarm")
     said = [name for name in _DURATIONS if name in given]
     if len(said) > 1:
-        raise WordsError(said[1], f"'{said[0]}' is given already")
+        raise NoRequestError(said[1], f"'{said[0]}' is given already")
     if said:
         given["duration_s"] = _duration(said[0], given.pop(said[0]))
     known = kind.__struct_fields__
@@ -137,7 +142,7 @@ def body(fields: Mapping[str, Any], lookup: Lookup) -> tuple[str, RequestBody]:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(_people(f, kind) for f in known)}"
-            raise WordsError(name, f"no such field in {fields['type']}; {hint}")
+            raise NoRequestError(name, f"no such field in {fields['type']}; {hint}")
     made = _convert(kind, {name: reading.read(name, value, kind) for name, value in given.items()})
     if isinstance(made, r.TakeOutOfService | r.ReturnToService) and bool(made.name) == bool(made.device):
         raise WordsError("alarm", "give an alarm or a device, one of the two")
@@ -150,14 +155,14 @@ def kind_of(fields: Mapping[str, Any]) -> type[RequestBody]:
     """The kind of request that `type` names.
 
     Raises:
-        WordsError: none.
+        NoRequestError: none.
     """
     word = fields.get("type", "")
     kind = KINDS.get(word) or _TAGS.get(word) if isinstance(word, str) else None
     if kind is None:
         close = difflib.get_close_matches(str(word), KINDS, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(KINDS)}"
-        raise WordsError("type", f"'{word}' is no request; {hint}")
+        raise NoRequestError("type", f"'{word}' is no request; {hint}")
     return r.AcknowledgeIncident if word == "acknowledge" and "incident" in fields else kind
 
 
@@ -187,7 +192,7 @@ class _Reading:
                 return self._name(value)
             case "alarms" | "seen" if value is not None:
                 if not isinstance(value, list | tuple):
-                    raise WordsError(name, "a list of alarms is needed")
+                    raise NoRequestError(name, "a list of alarms is needed")
                 return [self._occurrence(name, one) for one in value]
             case "incident" | "into" if value is not None:
                 return self.incident(name, value)
@@ -287,7 +292,7 @@ def _convert(kind: type[RequestBody], given: dict[str, Any]) -> RequestBody:
         where = _WHERE.search(text)
         field = _people(where[1], kind) if where else ""
         reason = f"one of {', '.join(PRIORITIES)}" if field == "priority" else _WHERE.sub("", text)
-        raise WordsError(field, reason) from error
+        raise NoRequestError(field, reason) from error
 
 
 def _people(field: str, kind: type[RequestBody]) -> str:
@@ -299,21 +304,21 @@ def _people(field: str, kind: type[RequestBody]) -> str:
 
 def _text(field: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise WordsError(field, f"text is needed, not {value!r:.40}")
+        raise NoRequestError(field, f"text is needed, not {value!r:.40}")
     if len(value) > LONGEST_TEXT:
         raise WordsError(field, f"{len(value)} characters: at most {LONGEST_TEXT}")
     if any("\ud800" <= c <= "\udfff" or c == "\0" for c in value):  # half a character, or what no database takes
-        raise WordsError(field, "is no text")
+        raise NoRequestError(field, "is no text")
     return value
 
 
 def _duration(field: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise WordsError(field, f"a duration is needed, such as 30min, not {value!r:.40}")
+        raise NoRequestError(field, f"a duration is needed, such as 30min, not {value!r:.40}")
     try:
         found = seconds(value)
     except ValueError as error:
-        raise WordsError(field, str(error)) from error
+        raise NoRequestError(field, str(error)) from error
     if found > LONGEST_S:
         raise WordsError(field, f"'{value}' is more than a year")
     return found

@@ -30,6 +30,7 @@ rules:
     point: press.pressure
     limits: {H: {limit: 200 bar, priority: high, message: Too high}}
 """
+LADDER = RULES.replace("H: {", "HH: {limit: 300 bar, priority: critical}, H: {")
 OPEN = """id: relieve
 area: hall/press
 trigger: {incident: opened}
@@ -41,6 +42,7 @@ LOW, HIGH = (
     {"time": "2026-03-02T06:00:05Z", "point": "press.pressure", "value": 210},
 )
 ACKNOWLEDGE = {"time": "2026-03-02T06:00:10Z", "type": "acknowledge", "by": "anna", "alarm": "pressure"}
+SHELVE = {**ACKNOWLEDGE, "type": "shelve", "for": "10min", "reason": "known"}
 
 
 @pytest.fixture
@@ -89,6 +91,7 @@ def refusals(story: Path) -> list[str]:
         ({**HIGH, "quality": 255}, "readings.jsonl:3: quality: a reading that is absent"),
         ({**HIGH, "value": None, "quality": "good"}, "readings.jsonl:3: value: null cannot be GOOD"),
         ('{"time": "2026-03-02T06:00:09Z", "point": "press.pressure", "value": NaN}', "NaN is no number"),
+        ('{"time": "2026-03-02T06:00:09Z", "point": "press.pressure", "value": 1e999}', "value: too large"),
         ('{"time": "2026-03-02T06:00:09Z", "value": 1, "value": 2, "point": "press.pressure"}', "'value' stands twice"),
         ({**HIGH, "arrives": "2026-03-02T06:00:00Z"}, "readings.jsonl:3: arrives: before it happened"),
         ({**HIGH, "tick": True}, "not both"),
@@ -113,6 +116,11 @@ def test_a_line_that_is_no_reading_is_named_with_its_place(
         ({**ACKNOWLEDGE, "type": "aknowledge"}, "requests.jsonl:1: type: 'aknowledge' is no request; did you mean"),
         ({**ACKNOWLEDGE, "expires": "soon"}, "requests.jsonl:1: expires: 'soon' is neither"),
         ({**ACKNOWLEDGE, "expires": "2026-03-02T07:00:00"}, "requests.jsonl:1: expires: "),
+        ({**ACKNOWLEDGE, "by": " "}, "requests.jsonl:1: by: who asks?"),
+        ({**ACKNOWLEDGE, "coment": "x"}, "requests.jsonl:1: coment: no such field in acknowledge; did you mean"),
+        ({**ACKNOWLEDGE, "alarm": 7}, "requests.jsonl:1: alarm: text is needed"),
+        ({**SHELVE, "for": "an hour"}, "requests.jsonl:1: for: 'an hour' is no duration"),
+        ({**SHELVE, "one_shot": "yes"}, "requests.jsonl:1: one_shot: "),
     ],
 )
 def test_a_line_that_is_no_request_is_named_with_its_place(
@@ -129,7 +137,9 @@ def test_a_line_that_is_no_request_is_named_with_its_place(
     [
         ({**ACKNOWLEDGE, "alarm": "presure"}, "alarm: the plant has no alarm 'presure'"),
         ({**ACKNOWLEDGE, "time": LOW["time"]}, "alarm: 'pressure' is normal"),
-        ({**ACKNOWLEDGE, "coment": "x"}, "coment: "),
+        ({**SHELVE, "reason": ""}, "to shelve an alarm needs a reason"),
+        ({**SHELVE, "for": "2h"}, "pressure may be shelved by operator for 1 h at most, asked was 2 h"),
+        ({n: v for n, v in SHELVE.items() if n != "for"}, "for: is needed"),
         ({"time": HIGH["time"], "by": "anna", "incident": 7, "type": "comment", "text": "x"}, "incident: "),
     ],
 )
@@ -228,6 +238,24 @@ def test_a_request_is_understood_when_it_is_made_and_decided_when_it_arrives(fol
     write(folder, "requests", {**ACKNOWLEDGE, "arrives": "2026-03-02T06:00:14Z"})
     assert alarms(folder)[-1] == ("alarm.raised", "B")
     assert len(refusals(folder)) == 1
+
+
+def test_what_has_risen_since_it_was_seen_is_not_acknowledged(folder: Path) -> None:
+    (folder / "rules" / "press.yaml").write_text(LADDER, "utf-8")
+    write(folder, "readings", LOW, HIGH, {**HIGH, "time": "2026-03-02T06:00:12Z", "value": 310})
+    write(folder, "requests", {**ACKNOWLEDGE, "arrives": "2026-03-02T06:00:14Z"})
+    assert refusals(folder) == ["it is critical now, and you were shown high: look again"]
+
+
+def test_what_joined_an_incident_since_it_was_seen_is_not_acknowledged(folder: Path) -> None:
+    rules = RULES + RULES[RULES.index("  - rule") :].replace("pressure", "running").replace("200 bar", "1")
+    (folder / "rules" / "press.yaml").write_text(rules, "utf-8")
+    write(folder, "readings", LOW, HIGH, {"time": "2026-03-02T06:00:12Z", "point": "press.running", "value": 1})
+    write(folder, "requests", {"time": ACKNOWLEDGE["time"], "type": "acknowledge", "by": "anna", "incident": 1,
+                               "arrives": "2026-03-02T06:00:14Z"})  # fmt: skip
+    told, _ = tell(folder)
+    acknowledged = [line["alarm"] for line in told.lines["alarms.jsonl"] if line["type"] == "alarm.acknowledged"]
+    assert acknowledged == ["pressure"]
 
 
 def test_a_request_that_arrives_after_its_expiry_is_refused(folder: Path) -> None:
