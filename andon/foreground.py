@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -18,7 +19,6 @@ from telemetry import configure_logs
 
 log = structlog.get_logger(__name__)
 
-
 PARENT_GONE_S = 8.0
 
 
@@ -27,7 +27,10 @@ def run_one(process: Process, instance: Instance, log_level: str) -> int:
     configure_logs(process.name, log_level)
     signal.signal(signal.SIGTERM, _leave)  # most processes replace it by their event loop's own
     try:
-        process.load()(instance)
+        main = process.load()
+        gc.collect()
+        gc.freeze()  # modules live as long as we do: a full collection, which stops all threads, need not look at them
+        main(instance)
     except KeyboardInterrupt:
         return 0
     except Exception:  # its last word: the supervisor starts it anew

@@ -31,6 +31,8 @@ from telemetry import configure_logs, serve_health
 _log = structlog.get_logger("edge")
 SWITCH_S = 0.0005
 """How long a thread may hold the interpreter while another waits: the default of 5 ms would show in every reply."""
+APART = 0.618
+"""Of a period from device to device: however many there are, and whatever their paces, few scans fall together."""
 
 
 def run(instance: Instance, edge: str = "edge-1") -> None:
@@ -66,7 +68,10 @@ async def _serve(instance: Instance, edge: str) -> None:
         errors += [error for trouble in troubles.values() for error in trouble]
     for error in errors:
         _log.error("file_unusable", reason=str(error))
-    pollers = [Poller(field.device, field, journal, seen=home.saw) for field in fields.values()]
+    pollers = [
+        Poller(field.device, field, journal, seen=home.saw, phase=number * APART % 1.0)
+        for number, field in enumerate(fields.values())
+    ]
     status = Status(journal, uplink, executor, home, pollers, errors, time.monotonic())
     registry = CollectorRegistry()
     registry.register(Metrics(status))

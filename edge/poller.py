@@ -47,8 +47,9 @@ class Poller:
 
     def __init__(
         self, device: Device, session: Session, journal: Journal, *, seen: Callable[[Frame], None] = lambda frame: None,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000, phase: float = 0.0,
     ) -> None:
+        """phase: where in its period the first scan lies, 0 to 1; devices that share one are always asked at once."""
         if device.modbus is None:
             raise ValueError(f"device '{device.device}' is not polled")
         self.device, self.failed, self.late, self.scans = device, 0, 0, 0
@@ -57,13 +58,13 @@ class Poller:
         self.silence = _decode_silence(kept) if kept else Silence()
         self._period = max(duration.seconds(device.modbus.every), 0.001)
         self._session, self._journal, self._seen, self._clock = session, journal, seen, clock
-        self._names = device.names
+        self._names, self._phase = device.names, phase
         self._newest = 0
 
     async def run(self) -> None:
         """For ever, until cancelled. Scans keep to a raster: no drift; what is late is left out, not made up for."""
         loop = asyncio.get_running_loop()
-        due, pause = loop.time(), _FIRST_PAUSE_S
+        due, pause = loop.time() + self._phase * self._period, _FIRST_PAUSE_S
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
             answered = await self._scan()

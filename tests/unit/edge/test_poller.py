@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -87,6 +89,18 @@ async def test_each_scan_is_one_frame_with_the_devices_columns(journal: Journal)
         assert frame.values.tolist() == [[float(n)] * 2]
     times = [int(frame.times[0]) for frame in frames]
     assert times == sorted(set(times))
+
+
+async def test_a_phase_of_its_own_keeps_a_devices_scans_apart_from_those_of_others(journal: Journal) -> None:
+    device = msgspec.structs.replace(DEVICE, modbus=Modbus(every="100ms"))
+    poller = Poller(device, Scripted(lambda n: Quality.GOOD), journal, phase=0.6)
+    began = time.time_ns() // 1000
+    running = asyncio.create_task(poller.run())
+    while not poller.scans:
+        await asyncio.sleep(0.001)
+    running.cancel()
+    (frame,) = held(journal)[0]
+    assert int(frame.times[0]) - began >= 60_000
 
 
 async def test_three_failed_scans_lose_the_device_once_and_the_first_answer_returns_it(journal: Journal) -> None:
