@@ -31,6 +31,7 @@ class Area:
     Attributes:
         rules: of this area, in the order of their files.
         lanes: by device: its columns and the rules that read one of them.
+        of_device: by device: which `formulas` read any of its points.
     """
 
     def __init__(self, rules: list[Rule], points: dict[str, NamedPoint]) -> None:
@@ -53,7 +54,7 @@ class Area:
         self.lanes = {device: self._lane(device) for device in sorted({p.device for p in points.values()})}
         self.columns: Callable[[Lane], Columns] = partial(Carried, self.lanes)
         """What expressions see while the scans of a lane are at hand."""
-        self._of_device = {
+        self.of_device = {
             device: [i for i, r in enumerate(self._derived) if self._reads(r, self._signals[i], device)]
             for device in self.lanes
         }
@@ -186,7 +187,7 @@ class Area:
         return said
 
     def _formulas(self, lane: Lane, device: str, live_from: int) -> Said:
-        here = self._of_device[device]
+        here = self.of_device[device]
         if not here:
             return []
         n, k = len(lane.times), len(self._derived)

@@ -40,7 +40,7 @@ class Bank:
 
     Attributes:
         phase: (k,) uint8, see `detector`; began, since: (k,) int64 [us]; value: (k,) float64, the last that counted,
-        kept for pending and clearing rules; late, last_late: (k,) bool; spoken: (k,) int64 [us], when the newest
+        of pending and clearing rules, else 0; late, last_late: (k,) bool; spoken: (k,) int64 [us], when the newest
         occurrence began: the next begins later, or it would be taken for the same; revised: (k,) bool, clearing rules
         that do so because they were changed.
     """
@@ -141,7 +141,7 @@ class Bank:
                 self.phase[k] = NORMAL
             what: What = "raised" if raising[k] else "cleared"
             out.append(Transition(at, k, what, int(self.began[k]), float(self.value[k]), late, bool(self.revised[k])))
-            self.revised[k] = False
+            self.revised[k], self.value[k], self.last_late[k] = False, 0.0, False
         self._settle()
         return out
 
@@ -200,8 +200,10 @@ class Bank:
         return out
 
     def _remember(self, signal: Floats, seen: Bools, live_from: int) -> None:
-        """The last value that counted, for rules that a tick may raise or clear."""
-        waiting = np.flatnonzero(self.phase & 1)
+        """The last value that counted, for rules that a tick may raise or clear; of the others nothing is left."""
+        waits = (self.phase & 1).astype(bool)
+        self.value[~waits], self.last_late[~waits] = 0.0, False
+        waiting = np.flatnonzero(waits)
         if not len(waiting):
             return
         part = seen[:, waiting]

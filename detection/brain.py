@@ -6,7 +6,7 @@ the edge, in the plant and in a replay. The identity of a standing is (area, rul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -19,7 +19,7 @@ from detection.area import Area, Said
 from detection.bank import NEVER, Transition
 from detection.reload import take_over
 from detection.ruleset import Normal, Rule, RuleSet, unpack
-from detection.sweep import Run, Ticks, sweep
+from detection.sweep import Run, Ticks, Told, sweep
 from events import readings
 from events.alarms import ConditionCleared, ConditionFact, ConditionRaised, ConditionStands
 from events.envelope import Configure, Event, Record, Tick, configured, event
@@ -92,27 +92,26 @@ class DetectionBrain:
             case _:
                 return []  # requests and decisions concern other stages
 
-    def sweep(
-        self, area: str, runs: Sequence[Run], ticks: Ticks, frames: Mapping[int, tuple[str, int]],
-        sources: Mapping[str, tuple[int, int]],
-    ) -> frozenset[int] | None:  # fmt: skip
-        """Take a stretch of frames of the area in one go, if it can be (see `sweep`); else change nothing. What they
-        say is said when they are given, so only those need be that are named in the answer. The ticks come, too.
+    def newest(self, source: str) -> int:
+        """The newest sequence of a source that was taken; -1 before the first."""
+        return self._sources.get(source, -1)
 
-        frames: by place, source and sequence; sources: of those that are numbered, the first and the last sequence.
+    def passed(self, source: str, sequence: int) -> None:
+        """All frames of the source up to this one were taken."""
+        self._sources[source] = max(self.newest(source), sequence)
+
+    def sweep(self, area: str, runs: Sequence[Run], ticks: Ticks, began: int) -> dict[int, Told] | None:
+        """Take a stretch of frames of the area in one go, if it can be (see `sweep`); else change nothing.
+
+        What is said, by place of its frame: `foretell` it, and it is said when that frame is given. The others need
+        not be; the ticks come, too.
         """
-        if area not in self.areas:
-            return frozenset()  # not decided here
-        if any(first <= self._sources.get(source, -1) for source, (first, _) in sources.items()):
-            return None  # sent again
-        told = sweep(self.areas[area], runs, ticks, self._late_after)
-        if told is None:
-            return None
-        self._sources.update((source, last) for source, (_, last) in sources.items())
-        for place, said in told.items():
-            cause = make_id("frame", *frames[place])
-            self._foretold[frames[place]] = self._events(self.areas[area], area, said, cause)
-        return frozenset(told)
+        return sweep(self.areas[area], runs, ticks, began, self._late_after)
+
+    def foretell(self, area: str, source: str, sequence: int, told: Told) -> None:
+        """What the frame, which was swept, is to say when it is given."""
+        cause = make_id("frame", source, sequence)
+        self._foretold[source, sequence] = self._events(self.areas[area], area, told, cause)
 
     def evolve(self, events: Sequence[Event]) -> None:
         """Nothing: `decide` steps the state."""
@@ -122,7 +121,7 @@ class DetectionBrain:
             return said
         area = self.areas.get(packed.area)
         numbered = readings.is_numbered(packed.source)
-        if area is None or (numbered and packed.sequence <= self._sources.get(packed.source, -1)):
+        if area is None or (numbered and packed.sequence <= self.newest(packed.source)):
             return []  # not decided here; or sent again
         frame = readings.unpack(packed)
         if numbered:

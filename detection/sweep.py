@@ -1,8 +1,9 @@
 """A stretch of an area's frames in one go, where no tick changes anything: in a replay, most of history.
 
-The scans of a device are stepped as one frame, with what the other devices were at each of them. What a rule without
-delays says it says at a scan, whatever lies between. If another rule changes, all is put back as it was, and frames and
-ticks must be taken one after the other: only so it is known what is said when.
+The scans of a device are stepped as one frame, with what the other devices were at each of them. What a rule says it
+says at a scan, whatever ticks lie between, unless one of them ends a delay; and it makes no odds whose scans are taken
+first, unless it is a rule over several devices. Where that cannot be told, all is put back as it was, and frames and
+ticks must be taken one after the other.
 """
 
 from __future__ import annotations
@@ -51,19 +52,21 @@ class Ticks(Struct, frozen=True):
     at: Ints
 
 
-def sweep(area: Area, runs: Sequence[Run], ticks: Ticks, late_after: int) -> dict[int, Told] | None:
+def sweep(area: Area, runs: Sequence[Run], ticks: Ticks, began: int, late_after: int) -> dict[int, Told] | None:
     """Take the runs, at most one of each device: what is said, by the place of its frame. None: nothing was taken, as
-    ticks may change something, or a rule that waits.
+    ticks or the order of the frames may change something.
 
-    late_after: scans so much older than the tick are history, which is not for here [us].
+    began: the newest tick before the stretch [us]; late_after: scans so much older than the tick are history, which is
+    not for here [us].
     """
     runs = [run for run in runs if run.device in area.lanes]
-    if not (_is_steady(area) and all(_is_live(run, late_after) for run in runs)):
+    if not (_is_steady(area, int(ticks.at[-1])) and all(_is_live(run, late_after) for run in runs)):
+        return None
+    if not all(_is_heard(area, device, runs, ticks, began) for device in area.lanes):
         return None
     kept = [(part, {name: a.copy() for name, a in part.state().items()}) for _, part, _ in area.parts()]
-    heard = all(_is_heard(area, device, runs, ticks) for device in area.lanes)
-    told = _take(area, runs) if heard else None
-    if told is not None and all(_waits_for_nothing(part, was) for part, was in kept):
+    told = _take(area, runs)
+    if told is not None and all(_is_sure(area, part, was, runs, ticks) for part, was in kept if isinstance(part, Bank)):
         for run in runs:
             area.lanes[run.device].keep()
         return told
@@ -75,11 +78,14 @@ def sweep(area: Area, runs: Sequence[Run], ticks: Ticks, late_after: int) -> dic
     return None
 
 
-def _is_steady(area: Area) -> bool:
-    """Whether ticks change nothing but the time: nothing is pending, nobody is silent."""
-    waiting = any(((bank.phase == PENDING) | (bank.phase == CLEARING)).any() for _, bank in area.banks())
+def _is_steady(area: Area, last: int) -> bool:
+    """Whether ticks up to `last` [us] change nothing but the time: no delay ends, nobody is silent."""
     silences = area.silences
-    return not waiting and not silences.bank.phase.any() and not (silences.heard == _NEVER_HEARD).any()
+    return not (
+        any(bank.due <= last for _, bank in area.banks())
+        or silences.bank.phase.any()
+        or (silences.heard == _NEVER_HEARD).any()
+    )
 
 
 def _is_live(run: Run, late_after: int) -> bool:
@@ -88,7 +94,7 @@ def _is_live(run: Run, late_after: int) -> bool:
     return bool(ascends and (run.times >= run.now - late_after).all() and run.now[0] > 0)
 
 
-def _is_heard(area: Area, device: str, runs: Sequence[Run], ticks: Ticks) -> bool:
+def _is_heard(area: Area, device: str, runs: Sequence[Run], ticks: Ticks, began: int) -> bool:
     """Whether at each tick the device had been heard lately enough for all who listen; each of its scans is good."""
     of_device, of_points, _ = area.no_data_rules(device)
     rules = np.concatenate((of_device, of_points))
@@ -100,11 +106,12 @@ def _is_heard(area: Area, device: str, runs: Sequence[Run], ticks: Ticks) -> boo
     patience = np.concatenate((area.silences.after[rules], patience))
     if not len(heard):
         return True
-    last = np.full(len(ticks.at), _NEVER_HEARD)
+    at = np.concatenate(([began], ticks.at))
+    last = np.full(len(at), _NEVER_HEARD)
     if run is not None:
-        place = np.searchsorted(run.arrived, ticks.arrived)
+        place = np.concatenate(([0], np.searchsorted(run.arrived, ticks.arrived)))
         last[place > 0] = run.now[place[place > 0] - 1]
-    return bool((ticks.at[:, None] - np.maximum(last[:, None], heard) < patience).all())
+    return bool((at[:, None] - np.maximum(last[:, None], heard) < patience).all())
 
 
 def _take(area: Area, runs: Sequence[Run]) -> dict[int, Told] | None:
@@ -113,6 +120,8 @@ def _take(area: Area, runs: Sequence[Run]) -> dict[int, Told] | None:
     read = [area.lanes[run.device].read(piece) for run, piece in zip(runs, pieces, strict=True)]
     if not all(_is_good(area, run) for run in runs):
         return None
+    for run in runs:  # at each tick all were heard: nobody's silence ends a watch, whose scans are taken first or last
+        area.watches.hear((run.device, *area.lanes[run.device].points), int(run.now[-1]))
     by_lane = {id(area.lanes[run.device]): run for run in runs}
     usual, area.columns = area.columns, lambda lane: _AsOf(area, by_lane, lane)
     told: dict[int, Told] = {}
@@ -139,14 +148,26 @@ def _is_good(area: Area, run: Run) -> bool:
     return bool(lane.good[:, columns].all() and own.all())
 
 
-def _waits_for_nothing(part: Any, was: dict[str, NDArray[Any]]) -> bool:
-    """Whether only rules without delays changed: no tick in between has a part in it."""
-    if not isinstance(part, Bank):
-        return True
-    changed = np.zeros(len(part), bool)
+def _is_sure(area: Area, bank: Bank, was: dict[str, NDArray[Any]], runs: Sequence[Run], ticks: Ticks) -> bool:
+    """Whether the rules of the bank would have done the same frame by frame, with the ticks between them."""
+    changed = np.zeros(len(bank), bool)
     for name in _STEADY:
-        changed |= getattr(part, name) != was[name]
-    return not (changed & ((part.on_delay > 0) | (part.off_delay > 0))).any()
+        changed |= getattr(bank, name) != was[name]
+    delays = np.concatenate((bank.on_delay[changed], bank.off_delay[changed]))
+    began = min((int(run.times[0]) for run in runs), default=0)  # no delay begins sooner
+    if (began + delays[delays > 0] <= ticks.at[-1]).any():
+        return False  # a tick may have ended it
+    waiting = (bank.phase == PENDING) | (bank.phase == CLEARING)
+    return not ((changed | waiting) & _of_several(area, bank, runs)).any()
+
+
+def _of_several(area: Area, bank: Bank, runs: Sequence[Run]) -> NDArray[np.bool_]:
+    """Which rules of the bank read points of more than one device that has scans: their order counts."""
+    rules = area.of_device if bank is area.formulas else area.watches.of_device if bank is area.watches.bank else {}
+    readers = np.zeros(len(bank), int)
+    for run in runs:
+        readers[rules.get(run.device, [])] += 1
+    return readers > 1
 
 
 class _AsOf(dict[str, Any]):

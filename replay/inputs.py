@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
 from eventlog.given import Decided, Input
-from eventlog.inboxes import Inboxes, Item, Scans
+from eventlog.inboxes import Inboxes
 from eventlog.log import Key
+from eventlog.stretch import Item, Scans, Ticks
 from events.codec import decode_record
 from events.envelope import Configure, Reported
 from events.requests import Request
@@ -17,14 +16,14 @@ from events.types import from_micros
 
 def describe(inboxes: Inboxes, key: Key, offset: int) -> str:
     """"" where nothing lies there."""
-    item = next(inboxes.read(key, offset), None)
-    return "" if item is None or item[0] != offset else _words(item)
+    lies = (item for stretch in inboxes.read(key, offset, offset + 1) for item in stretch.items())
+    return next(map(_words, lies), "")
 
 
 def _words(item: Item) -> str:
     match item[1]:
-        case datetime() as at:
-            return f"the tick of {at:%H:%M:%S}"
+        case Ticks(micros=micros):
+            return f"the tick of {from_micros(int(micros[0])):%H:%M:%S}"
         case Scans(block=block, first=first):
             return f"readings of {block.device} of {from_micros(int(block.times[first])):%H:%M:%S.%f}"[:-3]
         case Decided(cause=cause):

@@ -31,6 +31,9 @@ SPECS: dict[str, Spec] = {spec.inbox: spec for spec in (DETECTION, INCIDENTS, PL
 """By inbox, in the order of the way."""
 AUTHOR = "replay"
 STEP = timedelta(minutes=1)
+"""So far each stage is driven before the next one."""
+CLOSELY = timedelta(seconds=1)
+"""As `STEP`, where what a playbook asks for comes back to the stage before it, which should not be far ahead."""
 _END = 2**62
 _SETTLED = timedelta(seconds=5)
 """So old what is replayed must be: the lanes of the log writer are not equally fast."""
@@ -49,7 +52,8 @@ class EmptySpanError(Exception):
     """Nothing lies between the two times."""
 
     def __init__(self, since: datetime, until: datetime) -> None:
-        super().__init__(f"the log has no ticks between {since.isoformat()} and {until.isoformat()}")
+        ends = f"the log reaches to {until:%Y-%m-%d %H:%M:%S} UTC only" if until <= since else "nothing lies there"
+        super().__init__(f"there is nothing to decide again from {since:%Y-%m-%d %H:%M:%S} UTC on: {ends}")
         self.since, self.until = since, until
 
 
@@ -86,19 +90,25 @@ def replay(
             key = (inbox, p)
             change = None if definitions is None else (within[key][0], _configure(definitions[inbox], since))
             streams[key] = Stream(key, fold, inboxes.read(key, fold.position),
-                                  inboxes.decided((SPECS[inbox].output, p)), change)  # fmt: skip
+                                  inboxes.decided((SPECS[inbox].output, p), fold.position), change)  # fmt: skip
     history = of_history(inboxes, SPECS, within, since, until)
     said: list[Said] = []
-    answers = Answers(history, _reported(inboxes, within))
+    answers = Answers(history, _reported(inboxes, within) if definitions is not None else ())
     _connect(streams, said, answers, changed=definitions is not None)
     began = min(stream.clock for stream in streams.values())
-    at = max(began, since - timedelta(days=1))
-    while at < until:
-        at = min(at + STEP, until)
+    for at in _times(since, until, STEP if definitions is None else CLOSELY):
         for key in order:
             streams[key].until(at)
         progress(at)
     return Replayed(history, of_replay(said, within, since, until), began, tuple(answers.assumed))
+
+
+def _times(since: datetime, until: datetime, step: timedelta) -> Iterator[datetime]:
+    at = since
+    while at < until:
+        yield at
+        at += step
+    yield until
 
 
 def _configure(definition: Definition, at: datetime) -> Configure:

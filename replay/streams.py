@@ -6,32 +6,35 @@ it, and it goes where it lay in history (`Decided` marks the place). What histor
 tick that is newer than the one it was decided at.
 
 Who needs something of another stream first drives it as far (`through`, `until`): decisions look back in time, so this
-ends. A stream that is at work already is not driven: what it will say lies later.
+ends. A stream that is at work already is not driven: what it will say lies later. Ticks that only tell the time are
+passed over together, as far as nobody who is heard here can say anything (`silent_until`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
 from bus.fold import Fold
 from detection.brain import AWAY, DetectionBrain
 from eventlog.given import Decided, Input
-from eventlog.inboxes import Item, Scans
 from eventlog.log import Key
+from eventlog.stretch import Ints, Item, Scans, Stretch, Ticks
 from events.codec import decode_record, encode
 from events.envelope import Configure, Decision, Record, Reported, Tick
-from events.types import EPOCH, to_micros
+from events.types import from_micros, to_micros
 from replay.due import due
 from replay.sweeping import thinned
 
-_NO_TICK = timedelta(0)
+_AWAY = round(AWAY.total_seconds() * 1e6)
+_END = 2**62
 
 
 class Said(Struct, frozen=True):
@@ -48,14 +51,14 @@ class Said(Struct, frozen=True):
 
 class Stream:
     """Attributes:
-        key: topic and partition of the inbox; first: offset of the first input that is given.
-        before: the stream whose decisions it takes; feeders: those to be as far as this one at each of its ticks.
-        origins: by source, the stream whose decisions come here as reports (what is relayed).
-        clock: the newest tick.
+    key: topic and partition of the inbox; first: offset of the first input that is given.
+    before: the stream whose decisions it takes; feeders: those to be as far as this one at each of its ticks.
+    origins: by source, the stream whose decisions come here as reports (what is relayed).
+    clock: the newest tick.
     """
 
     def __init__(
-        self, key: Key, fold: Fold, items: Iterator[Item], recorded: Mapping[int, Decided],
+        self, key: Key, fold: Fold, stretches: Iterable[Stretch], recorded: Mapping[int, Decided],
         change: tuple[int, Configure] | None = None,
     ) -> None:  # fmt: skip
         """change: from this offset on another configuration is in force; those of history are left out from there."""
@@ -76,11 +79,10 @@ class Stream:
         self._placed: dict[int, Decision] = {}
         self._change = change
         self._busy = False
-        self._due: datetime | None = EPOCH
+        self._due_at: int | None = None
+        """None: it is to be asked for anew."""
         self._detection = fold.brain if isinstance(fold.brain, DetectionBrain) else None
-        if self._detection is not None:
-            items = thinned(items, self._detection, change[0] if change else None)
-        self._items = items
+        self._items = self._given(stretches)
         self._next = next(self._items, None)
 
     # --- how far ---------------------------------------------------------------------------------------------------
@@ -88,15 +90,31 @@ class Stream:
     def through(self, offset: int) -> None:
         """Decide all inputs up to this offset."""
         while not self._busy and self._next is not None and self._next[0] <= offset:
-            self._step()
+            given, end = self._next[1], _END
+            if isinstance(given, Ticks) and given.offsets[-1] > offset:
+                end = int(given.micros[given.offsets > offset][0])
+            self._step(end)
 
     def until(self, at: datetime) -> None:
         """Decide all inputs before the first tick that is not before `at`."""
+        end = to_micros(at)
         while not self._busy and self._next is not None:
             given = self._next[1]
-            if isinstance(given, datetime) and given >= at:
+            if isinstance(given, Ticks) and given.micros[0] >= end:
                 return
-            self._step()
+            self._step(end)
+
+    def silent_until(self) -> int:
+        """Driven to a time that is not later, it says nothing, as far as it is known without driving it [us]."""
+        if self._busy or self._next is None:
+            return _END
+        offset, given = self._next
+        if not isinstance(given, Ticks) or self._changes(offset):
+            return -1
+        self._busy = True  # who is heard here may hear it, too
+        quiet = self._quiet(given)
+        self._busy = False
+        return int(given.micros[min(quiet, len(given) - 1)])
 
     def later(self, at: datetime, record: Record) -> None:
         """An input that history does not have, to be given when it is so late."""
@@ -104,16 +122,18 @@ class Stream:
 
     # --- one after the other ---------------------------------------------------------------------------------------
 
-    def _step(self) -> None:
+    def _step(self, end: int = _END) -> None:
+        """Decide the next input, or pass over the next ticks as far as they are before `end` [us]."""
         assert self._next is not None
         offset, given = self._next
         self._busy = True
-        if self._change is not None and not self.changed and offset >= self._change[0]:
+        if self._change is not None and self._changes(offset):
             self.changed = True
             self._decide(offset, encode(self._change[1]), extra=True)
+        left: Ticks | None = None
         match given:
-            case datetime():
-                self._tick(offset, given)
+            case Ticks():
+                left = self._tick(given, end)
             case Decided(cause=cause):
                 self._hear(offset, cause)
             case Input(body=body):
@@ -122,21 +142,51 @@ class Stream:
                 self._decide(offset, given.raw())
         while self._later and self._later[0][0] <= self.clock:
             self._decide(offset, heappop(self._later)[2], extra=True)
-        self._next = next(self._items, None)
+        self._next = (int(left.offsets[0]), left) if left else next(self._items, None)
         self._busy = False
 
-    def _tick(self, offset: int, at: datetime) -> None:
+    def _tick(self, ticks: Ticks, end: int) -> Ticks:
+        """Take the first, or as many as only tell the time and are before `end`; those that are left."""
+        if quiet := self._quiet(ticks, end):
+            self._pass(ticks.micros[:quiet])
+            return ticks[quiet:]
+        offset, at = int(ticks.offsets[0]), from_micros(int(ticks.micros[0]))
         for feeder in self.feeders:
             feeder.until(at)
         while self.heard and self.heard[0].offset is None and self.heard[0].at < at:
             self._decide(offset, encode(self.heard.popleft().decision), extra=True)
         while self._later and self._later[0][0] < at:
             self._decide(offset, heappop(self._later)[2], extra=True)
-        if self._is_quiet(at):
-            self.fold.now = self.fold.brain.now = max(at, self.fold.now)
+        if self._only_tell(ticks.micros[:1]):
+            self._pass(ticks.micros[:1])
         else:
             self._decide(offset, encode(Tick(at)), tick=at)
+            self.clock = max(self.clock, at)
+        return ticks[1:]
+
+    def _pass(self, micros: Ints) -> None:
+        at = from_micros(int(micros.max()))
+        self.fold.now = self.fold.brain.now = max(at, self.fold.now)
         self.clock = max(self.clock, at)
+
+    def _quiet(self, ticks: Ticks, end: int = _END) -> int:
+        """How many from the first on only tell the time, and bring nothing that is to be heard."""
+        for feeder in self.feeders:
+            end = min(end, feeder.silent_until() + 1)
+        if self.heard and self.heard[0].offset is None:
+            end = min(end, to_micros(self.heard[0].at) + 1)
+        if self._later:
+            end = min(end, to_micros(self._later[0][0]))
+        return self._only_tell(ticks.micros[: _before(ticks.micros, end)])
+
+    def _only_tell(self, micros: Ints) -> int:
+        """How many from the first on only tell the time: nothing is due, and nobody was away."""
+        quiet = _before(micros, self._due())
+        if self._detection is not None and quiet:
+            now = to_micros(self.fold.now)
+            told = np.maximum.accumulate(np.maximum(micros[:quiet], now))
+            quiet = _before(np.diff(told, prepend=now), _AWAY + 1)
+        return quiet
 
     def _hear(self, offset: int, cause: int) -> None:
         """At this place lies the decision of the stage before on its input `cause`, if it says it again. What it said
@@ -182,19 +232,36 @@ class Stream:
         decision = self.fold.decide(offset, raw)
         if decision is None:
             return
-        self._due = EPOCH
+        self._due_at = None
         place = None if extra else self._recorded.get(offset)
         said = Said(self.key, self.clock, tick or raw, extra, place.offset if place else None, decision)
         if place is not None:
             self._placed[place.offset] = decision
         self.tell(said)
 
-    def _is_quiet(self, at: datetime) -> bool:
-        """Whether the tick would only tell the time."""
-        if at <= self.fold.now:
-            return True
-        if self._detection is not None:  # its state changes with frames; who was away watches anew
-            return self._detection.due > to_micros(at) and _NO_TICK < at - self.fold.now <= AWAY
-        if self._due == EPOCH:  # the others' only by what they say
-            self._due = due(self.fold.brain)
-        return self._due is None or self._due > at
+    def _due(self) -> int:
+        """The first time at which a tick would make the brain say something [us]."""
+        if self._detection is not None:
+            return self._detection.due  # its state changes with frames, too
+        if self._due_at is None:
+            at = due(self.fold.brain)
+            self._due_at = _END if at is None else to_micros(at)
+        return self._due_at
+
+    def _changes(self, offset: int) -> bool:
+        """Whether the other configuration comes before what lies there."""
+        return self._change is not None and not self.changed and offset >= self._change[0]
+
+    def _given(self, stretches: Iterable[Stretch]) -> Iterator[Item]:
+        """One after the other. No ticks are together over the change."""
+        cuts = [self._change[0]] if self._change else []
+        parts = (part for stretch in stretches for part in stretch.cut(cuts))
+        if self._detection is not None:
+            return thinned(parts, self._detection)
+        return (item for part in parts for item in part.items())
+
+
+def _before(micros: Ints, end: int) -> int:
+    """How many from the first on are before `end`."""
+    late = micros >= end
+    return int(late.argmax()) if late.any() else len(micros)

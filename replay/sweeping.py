@@ -1,111 +1,106 @@
 """The inbox of detection, thinned: frames that say nothing are taken many in one go, the rest are given.
 
 What is said is said when its frame is given; the rest nobody hears: so a stretch may be taken before its ticks. The
-ticks themselves are given all; those that only tell the time cost little.
+ticks themselves are given all; those that only tell the time cost little. Where an area cannot be taken in one go, its
+halves are tried, and theirs: a fault costs the seconds around it, and only in its own area.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from detection.brain import AWAY, DetectionBrain
 from detection.sweep import Run, Ticks
-from eventlog.inboxes import Block, Item, Scans
+from eventlog.stretch import Block, Ints, Item, Scans, Single, Stretch, in_order
 from events.readings import is_numbered, split_points
 from events.types import to_micros
 
-TICKS = 30
-"""Of one stretch: about so many seconds."""
+MOST, LEAST = 128, 2
+"""Ticks that are tried in one go: so many, and no fewer than these."""
+Frame = tuple[int, Scans]
 _AWAY_US = round(AWAY.total_seconds() * 1e6)
 
 
-def thinned(items: Iterator[Item], brain: DetectionBrain, change: int | None) -> Iterator[Item]:
-    """The items that are left. change: no stretch goes over this offset."""
-    stretch: list[Item] = []
-    ticks = 0
-    for item in items:
-        offset, given = item
-        changes = change is not None and bool(stretch) and stretch[-1][0] < change <= offset
-        if changes or not isinstance(given, datetime | Scans):
-            yield from _left(stretch, brain)
-            stretch, ticks = [], 0
-        stretch.append(item)
-        ticks += isinstance(given, datetime)
-        if ticks == TICKS or not isinstance(given, datetime | Scans):
-            yield from _left(stretch, brain)
-            stretch, ticks = [], 0
-    yield from _left(stretch, brain)
+def thinned(stretches: Iterable[Stretch], brain: DetectionBrain) -> Iterator[Item]:
+    """The items that are left; frames of areas that are not decided here are not."""
+    for stretch in stretches:
+        beside = (cut for offset, _ in stretch.others for cut in (offset, offset + 1))
+        for part in stretch.cut([*stretch.ticks.offsets[::MOST].tolist(), *beside]):
+            if part.others:
+                yield from part.items()
+            else:
+                yield from _left(part, brain, {b.area for b in part.blocks} & brain.areas.keys(), [])
 
 
-def _left(stretch: list[Item], brain: DetectionBrain) -> list[Item]:
-    ticks = [(offset, to_micros(given)) for offset, given in stretch if isinstance(given, datetime)]
-    if not ticks:
-        return stretch
-    arrived, at = np.array(ticks, np.int64).T
-    began = to_micros(brain.now)
-    at = np.maximum.accumulate(np.maximum(at, began))  # an older one, of a second owner, counts for nothing
-    if (np.diff(at, prepend=began) > _AWAY_US).any():
-        return stretch
-    swept: dict[str, frozenset[int]] = {}
-    for area, parts in _by_area(stretch).items():
-        told = _sweep(brain, area, parts, Ticks(arrived, at), began) if parts else None
-        if told is not None:
-            swept[area] = told
-    return [(offset, given) for offset, given in stretch if not isinstance(given, Scans)
-            or given.block.area not in swept or offset in swept[given.block.area]]  # fmt: skip
+def _left(part: Stretch, brain: DetectionBrain, areas: Collection[str], spoken: Sequence[Single]) -> Iterator[Item]:
+    """areas: those that are not taken yet; spoken: the frames of the others that say something."""
+    blocks = {area: [block for block in part.blocks if block.area == area] for area in sorted(areas)}
+    taken = _taken(part, brain, blocks)
+    spoken = [*spoken, *(frame for frames in taken.values() for frame in frames)]
+    failed = blocks.keys() - taken.keys()
+    if failed and len(part.ticks) >= 2 * LEAST:
+        half = int(part.ticks.offsets[len(part.ticks) // 2])
+        for first, end in ((part.first, half), (half, part.end)):
+            here = [frame for frame in spoken if first <= frame[0] < end]
+            yield from _left(part.between(first, end), brain, failed, here)
+    else:
+        given = (frame for area in failed for block in blocks[area] for frame in block.frames())
+        yield from in_order(part.ticks, [*spoken, *given])
+    for source, (_, sequences) in _numbered(b for area in taken for b in blocks[area]).items():
+        brain.passed(source, int(sequences[-1]))  # only now: a frame of another area may have come before
 
 
-Part = tuple[Block, int, int]
+def _taken(part: Stretch, brain: DetectionBrain, blocks: Mapping[str, Sequence[Block]]) -> dict[str, list[Frame]]:
+    """Of the areas that could be taken, the frames that say something."""
+    arrived, began = part.ticks.offsets, to_micros(brain.now)
+    # a tick older than the newest, of a second owner, counts for nothing
+    at = np.maximum.accumulate(np.maximum(part.ticks.micros, began))
+    if not len(at) or (np.diff(at, prepend=began) > _AWAY_US).any():
+        return {}
+    numbered = _numbered(block for own in blocks.values() for block in own)
+    again = {source for source, of_one in numbered.items() if not _is_new(*of_one, brain.newest(source))}
+    known = np.concatenate(([began], at))
+    taken: dict[str, list[Frame]] = {}
+    for area, own in blocks.items():
+        if again & {block.source for block in own} or len({block.device for block in own}) < len(own):
+            continue  # of two blocks of a device the rows are not in order
+        runs = [
+            Run(b.device, split_points(b.points), b.times, b.values, b.qualities, b.offsets,
+                known[arrived.searchsorted(b.offsets)]) for b in own
+        ]  # fmt: skip
+        told = brain.sweep(area, runs, Ticks(arrived, at), began)
+        if told is None:
+            continue
+        taken[area] = [frame for block in own for frame in _frames(block, told)]
+        for place, (block, row, _) in taken[area]:
+            brain.foretell(area, block.source, int(block.sequences[row]), told[place])
+    return taken
 
 
-def _by_area(stretch: list[Item]) -> dict[str, list[Part]]:
-    """The rows of each block; none of an area where a device has two blocks: their order is not in the rows."""
-    parts: dict[str, dict[str, Part]] = {}
-    mixed: set[str] = set()
-    for _, given in stretch:
-        if isinstance(given, Scans):
-            block, first, end = given
-            of_area = parts.setdefault(block.area, {})
-            before = of_area.get(block.device)
-            if before is not None and before[0] is not block:
-                mixed.add(block.area)
-            of_area[block.device] = (block, before[1] if before else first, end)
-    return {area: [] if area in mixed else list(of_area.values()) for area, of_area in parts.items()}
+def _frames(block: Block, places: Iterable[int]) -> Iterator[Frame]:
+    for place in places:
+        first, end = (int(block.offsets.searchsorted(place, side)) for side in ("left", "right"))
+        if first < end:
+            yield place, Scans(block, first, end)
 
 
-def _sweep(brain: DetectionBrain, area: str, parts: list[Part], ticks: Ticks, began: int) -> frozenset[int] | None:
-    """The places of those of its frames that say something; None: they must all be given."""
-    known = np.concatenate(([began], ticks.at))
-    runs: list[Run] = []
-    sources: dict[str, tuple[int, int]] = {}
-    for block, a, b in parts:
-        arrived, sequences = block.offsets[a:b], block.sequences[a:b]
-        now = known[np.searchsorted(ticks.arrived, arrived)]
-        points = split_points(block.points)
-        runs.append(
-            Run(block.device, points, block.times[a:b], block.values[a:b], block.qualities[a:b], arrived, now)
-        )
+def _numbered(blocks: Iterable[Block]) -> dict[str, tuple[Ints, Ints]]:
+    """Of each numbered source, offsets and sequences of all rows, as they came."""
+    of_source: dict[str, list[Block]] = {}
+    for block in blocks:
         if is_numbered(block.source):
-            first, last = sources.get(block.source, (int(sequences[0]), 0))
-            sources[block.source] = min(first, int(sequences[0])), max(last, int(sequences[-1]))
-            if (np.diff(sequences) < 0).any():
-                return None
-    return brain.sweep(area, runs, ticks, _Names(parts), sources)
+            of_source.setdefault(block.source, []).append(block)
+    out: dict[str, tuple[Ints, Ints]] = {}
+    for source, own in of_source.items():
+        offsets = np.concatenate([block.offsets for block in own])
+        order = offsets.argsort(kind="stable")
+        out[source] = offsets[order], np.concatenate([block.sequences for block in own])[order]
+    return out
 
 
-class _Names(dict[int, tuple[str, int]]):
-    """By place, source and sequence of a frame: looked up where one says something."""
-
-    def __init__(self, parts: list[Part]) -> None:
-        super().__init__()
-        self._parts = parts
-
-    def __missing__(self, place: int) -> tuple[str, int]:
-        for block, a, b in self._parts:
-            row = a + int(np.searchsorted(block.offsets[a:b], place))
-            if row < b and block.offsets[row] == place:
-                return block.source, int(block.sequences[row])
-        raise KeyError(place)
+def _is_new(offsets: Ints, sequences: Ints, newest: int) -> bool:
+    """Whether no frame was sent again."""
+    ascends = (np.diff(sequences) > 0) | (np.diff(offsets) == 0)
+    return bool(sequences[0] > newest and ascends.all())

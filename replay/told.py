@@ -61,8 +61,7 @@ def of_history(
     decided = [
         (key, one)
         for key, (first, end) in within.items()
-        for one in sorted(inboxes.decided((specs[key[0]].output, key[1])).values(), key=lambda d: d.cause)
-        if first <= one.cause < end
+        for one in sorted(inboxes.decided((specs[key[0]].output, key[1]), first, end).values(), key=lambda d: d.cause)
     ]
     events = inboxes.events({id_ for _, one in decided for id_ in one.events})
     answers = tuple(

@@ -123,10 +123,10 @@ class Lived:
             if self.chance.random() < 0.05 or self.now < self.lost.get(name, 0):
                 continue
             row = [self._value(f"{name}.{p.point}", p.range) for p in device.points]
-            self._sequence[name] += 1
+            self._sequence["frames"] += 1
             late = 300 if self.chance.random() < min(self.excess, 0.01) else 0
             frame = Frame(
-                area=device.area, device=name, source=f"edge-1:{name}", sequence=self._sequence[name],
+                area=device.area, device=name, source="edge-1:journal", sequence=self._sequence["frames"],
                 points=tuple(f"{name}.{p.point}" for p in device.points),
                 times=np.array([to_micros(at(self.now - late))], np.int64), values=np.array([row]),
                 qualities=np.zeros((1, len(row)), np.uint8),
