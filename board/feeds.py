@@ -69,7 +69,8 @@ def troubles(overview: Overview, plant: Plant) -> tuple[Trouble, ...]:
 
 
 def _flood(plant: Plant, flood: StandingFlood, held_back: int) -> Trouble:
-    where = words.area_title(plant, flood.area) if flood.scope == "area" else flood.scope.removeprefix("position ")
+    position = flood.scope.removeprefix("position ").replace("_", " ")
+    where = words.area_title(plant, flood.area) if flood.scope == "area" else f"all that {position} watches"
     quiet = f", {held_back} held back" if held_back else ""
     return Trouble(f"Alarm flood: {where}{quiet}", "consequences are listed apart; all is in the log", flood.began_at)
 

@@ -8,6 +8,7 @@ from analytics.rows import Alarm, OverrideRow, Overview, Story
 from board import words
 from board.feeds import READINGS_SILENT_S, Trouble, reading_age_s
 from board.lists import hidden
+from board.timeline import seat
 from devices.plant import Plant
 
 _BADGES = {
@@ -53,7 +54,8 @@ def _alarms(story: Story) -> str:
 
 def _whose(story: Story) -> str:
     incident = story.incident
-    called = f"called {', '.join(incident.escalated_to)}" if incident.escalated_to and incident.is_open else ""
+    seats = ", ".join(seat(to) for to in incident.escalated_to)
+    called = f"called {seats}" if seats and incident.is_open else ""
     reopened = f"opened {incident.openings} times" if incident.openings > 1 else ""
     whose = f"assigned to {incident.assigned_to}" if incident.assigned_to else ""
     return " · ".join(filter(None, (whose, called, reopened)))
@@ -79,12 +81,14 @@ def calm(overview: Overview | None, plant: Plant, troubles: tuple[Trouble, ...])
     """How the plant stands when nothing is chosen. Never 'all is well' while something cannot be seen."""
     if overview is None:
         return message("…", "Waiting for the event log", "Nothing is known of the plant yet.")
+    if waiting := [a for a in words.first(overview.alarms) if not a.acknowledged]:
+        return _foremost(waiting[0], overview, plant)
     if overview.hands_off:
         text = "No playbook acts and no device is moved where hands are off, until a supervisor allows it again."
         return message("✋", "Hands off", text)
     if overview.questions:
-        return message("?", f"{_count(len(overview.questions), 'question')} for people", "Choose it on the left.")
-    if overview.unacknowledged or overview.active or overview.open_incidents:
+        return message("?", f"{_count(len(overview.questions), 'question')} for people", "Choose one on the left.")
+    if overview.active or overview.open_incidents:
         text = "Choose an incident or an alarm on the left: with the mouse, or with Tab, the arrow keys and Enter."
         return message("←", "Nothing chosen", text)
     if troubles:
@@ -98,6 +102,19 @@ def calm(overview: Overview | None, plant: Plant, troubles: tuple[Trouble, ...])
         return message("…", f"No alarm stands, no reading has come {since}", "Is a device or the simulator running?")
     text = f"No alarm stands and no incident is open in {_count(len(plant.areas), 'area')}."
     return message("✓", "All is well", f"{text} Readings arrive: see their age above.")
+
+
+def _foremost(alarm: Alarm, overview: Overview, plant: Plant) -> dict[str, Any]:
+    """What somebody has to look at before all else. There is nothing to press: the next moment it may be another."""
+    state, said = words.alarm_state(alarm)
+    more, asked = max(0, overview.unacknowledged - 1), len(overview.questions)
+    others = [f"{_count(more, 'more alarm')} unacknowledged"] if more else []
+    others += [f"{_count(asked, 'question')} for people"] if asked else []
+    return {
+        **message("", alarm.message, " · ".join([*others, "choose in the lists"])), "priority": alarm.priority,
+        "state": state, "kicker": f"first of all · {words.area_title(plant, alarm.area)}",
+        "words": " · ".join(filter(None, (words.measured(plant, alarm), said))), "since": words.millis(alarm.raised_at),
+    }  # fmt: skip
 
 
 def _count(n: int, what: str) -> str:

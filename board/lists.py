@@ -185,11 +185,12 @@ def left(
 
 
 def incidents_list(overview: Overview, plant: Plant, chosen: Chosen) -> dict[str, Any]:
-    shown_open = sum(i.is_open for i in overview.incidents)
+    shown = words.first_of_incidents(overview.incidents, overview.alarms)
+    shown_open = sum(i.is_open for i in shown)
     return {
         "title": "Incidents",
         "count": f"{overview.open_incidents} open" if overview.open_incidents else "none open",
-        "rows": [incident_row(i, overview.alarms, plant) for i in overview.incidents],
+        "rows": [incident_row(i, overview.alarms, plant) for i in shown],
         "chosen": chosen.key,
         "empty": "No incident is open.",
         "more": _more(overview.open_incidents - shown_open, "open incidents"),
@@ -209,7 +210,7 @@ def alarms_list(overview: Overview, plant: Plant, chosen: Chosen) -> dict[str, A
     return {
         "title": "Alarms",
         "count": f"{overview.active} active, {overview.unacknowledged} unacknowledged" if total else "none",
-        "rows": [alarm_row(a, plant) for a in overview.alarms],
+        "rows": [alarm_row(a, plant) for a in words.first(overview.alarms)],
         "chosen": chosen.key,
         "empty": f"No alarm is announced. {hidden(overview)} more, see below." if hidden(overview) else NO_ALARM,
         "more": _more(overview.active - sum(a.active for a in overview.alarms), "active alarms of lower priority"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from analytics.rows import Alarm, Incident
 from devices.plant import Plant
-from events.types import Priority, to_micros
+from events.types import PRIORITIES, Priority, to_micros
 
 State = str
 """How a symbol is drawn: standing (nobody acknowledged it), taken (acknowledged), returned (back to normal, not
@@ -116,8 +117,23 @@ def millis(at: datetime) -> int:
     return to_micros(at) // 1000
 
 
+def first(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """What needs somebody most stands first: unacknowledged, then of high priority, then active, then the newest."""
+    return sorted(alarms, key=lambda a: (a.acknowledged, -PRIORITIES.index(a.priority), not a.active,
+                                         -millis(a.raised_at)))  # fmt: skip
+
+
+def first_of_incidents(incidents: Iterable[Incident], alarms: tuple[Alarm, ...]) -> list[Incident]:
+    """In the same order: those that nobody has taken, those that somebody has, those that are over."""
+
+    def key(incident: Incident) -> tuple[int, int, bool, int]:
+        state, _ = incident_state(incident, alarms)
+        step = {"standing": 0, "returned": 0, "taken": 1}.get(state, 2)
+        return step, -PRIORITIES.index(incident.priority), state == "returned", -millis(incident.opened_at)
+
+    return sorted(incidents, key=key)
+
+
 def worst(alarms: tuple[Alarm, ...]) -> Priority | None:
     """The highest priority among those nobody has acknowledged."""
-    waiting = {a.priority for a in alarms if not a.acknowledged}
-    order: tuple[Priority, ...] = ("critical", "high", "medium", "low")
-    return next((p for p in order if p in waiting), None)
+    return max((a.priority for a in alarms if not a.acknowledged), key=PRIORITIES.index, default=None)

@@ -42,7 +42,8 @@ def _said(written: Written, name: str) -> bool:
     rule = written.rule
     if name == "severity" and isinstance(rule, language.Limits):
         return bool(rule.severity) or all(level.severity for level in rule.limits.values())
-    return getattr(rule, name) not in (None, "")
+    value = getattr(rule, name)
+    return value is not None and str(value).strip() != ""
 
 
 def check_mix(alarms: Sequence[Named]) -> Iterator[Finding]:

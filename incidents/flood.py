@@ -14,7 +14,17 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from events.alarms import AlarmBecameLive, AlarmHeldBack, AlarmRaised, AlarmReleased, FloodBegan, FloodEnded
+from events.alarms import (
+    AlarmBecameLive,
+    AlarmHeldBack,
+    AlarmRaised,
+    AlarmReleased,
+    AlarmReturnedToService,
+    AlarmUnshelved,
+    AlarmUnsuppressed,
+    FloodBegan,
+    FloodEnded,
+)
 from events.envelope import Fact
 from events.types import EPOCH, PRIORITIES, Instant
 from incidents.alarm import Alarm
@@ -71,6 +81,10 @@ class Floods:
                 alarm = area.alarms.of(id_)
                 if alarm is not None and not alarm.hidden:
                     self.count(id_, at, area.policy.flood)
+            case AlarmUnshelved(name=name) | AlarmUnsuppressed(name=name) | AlarmReturnedToService(name=name):
+                alarm = area.alarms.get(name)
+                if alarm is not None and alarm.alarm is not None and alarm.active and not (alarm.hidden or alarm.late):
+                    self.count(alarm.alarm, at, area.policy.flood)  # announced afresh: one more to be read
             case FloodBegan(scope="area", alarms=alarms, first_out=first_out):
                 self.state = replace(self.state, since=at, first_out=first_out, alarms=alarms, held_back=0, peak=alarms)
             case AlarmHeldBack():

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from events import alarms as said
 from events.alarms import AlarmHeard
-from events.envelope import Event, Fact
+from events.envelope import Event
 
 SHELVED, OUT, LATE, SUPPRESSED = "shelved", "out of service", "late", "suppressed "
 UNKNOWN = f"{SUPPRESSED}before it was heard of"
@@ -52,15 +52,15 @@ class Hearing:
                     self.raised.append((event.area, id_, event.at))
             case said.AlarmReannounced(alarm=id_):
                 if (known := self._by_id(id_)) is not None:
-                    self._put(replace(known, overrides=()))  # it is shown, whatever was heard of it
+                    self._shown(known, (), event)  # whatever was heard of it
             case said.AlarmCleared(alarm=id_):
                 if (known := self._by_id(id_)) is not None:
                     self._put(replace(known, active=False, overrides=_without(known.overrides, LATE)))
             case _:
-                self._override(fact, event.area)
+                self._override(event)
 
-    def _override(self, fact: Fact, area: str) -> None:
-        match fact:
+    def _override(self, event: Event) -> None:
+        match event.fact:
             case said.AlarmShelved(name=name):
                 added, dropped = SHELVED, ""
             case said.AlarmUnshelved(name=name):
@@ -75,10 +75,16 @@ class Hearing:
                 added, dropped = "", SUPPRESSED + cause
             case _:
                 return  # changes nothing that is counted
-        known = self._of(name, area)
+        known = self._of(name, event.area)
         overrides = _with(_without(known.overrides, dropped), added)
         if overrides != known.overrides:
-            self._put(replace(known, overrides=overrides))
+            self._shown(known, overrides, event)
+
+    def _shown(self, known: AlarmHeard, overrides: tuple[str, ...], event: Event) -> None:
+        """These hide it now. If it was hidden, is not any more and is active, it is announced afresh."""
+        if known.overrides and not overrides and known.active and known.alarm is not None:
+            self.raised.append((event.area, known.alarm, event.at))
+        self._put(replace(known, overrides=overrides))
 
     def _change(self, id_: UUID, dropped: str) -> None:
         if (known := self._by_id(id_)) is not None:

@@ -1,4 +1,4 @@
-// What is chosen, in one look: priority, name, state, since when; or, when nothing is chosen, how the plant stands.
+// What is chosen, in one look: priority, name, state, since when; or, when nothing is chosen, what is most urgent, or how the plant stands.
 
 export default function (component) {
   const { data, parentElement } = component
@@ -26,7 +26,12 @@ function headline(data) {
 }
 
 function calm(data) {
-  return h("section", { class: "root calm" },
+  if (!data.priority) return h("section", { class: "root calm" },
     h("div", { class: "ring", "aria-hidden": "true" }, data.mark),
     h("h1", {}, data.title), h("p", {}, data.text))
+  return h("section", { class: "root calm foremost", "aria-label": "First of all" },
+    symbol(data.priority, data.state),
+    h("div", { class: "kicker" }, h("span", { class: `p-${data.priority}` }, word(data.priority)), h("span", { class: "muted" }, data.kicker)),
+    h("h1", {}, data.title),
+    h("p", {}, data.words, " · since ", timeElement(data.since)), h("p", { class: "others" }, data.text))
 }

@@ -41,7 +41,7 @@ def test_a_flood_says_where_and_how_many_are_held_back() -> None:
     (found,) = troubles(overview(floods=(flood,), held_back=9), PLANT)
     assert found.text == "Alarm flood: Hydraulic press 1, 9 held back" and found.since == at(-5)
     position = StandingFlood(area="*plant", scope="position shift_lead", began_at=at(-5))
-    assert troubles(overview(floods=(position,)), PLANT)[0].text == "Alarm flood: shift_lead"
+    assert troubles(overview(floods=(position,)), PLANT)[0].text == "Alarm flood: all that shift lead watches"
 
 
 def test_a_device_in_maintenance_is_told_with_who_and_why() -> None:

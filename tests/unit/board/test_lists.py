@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from analytics.rows import Behind, Feed, OverrideRow
+from analytics.rows import Behind, Feed, Incident, OverrideRow
 from board.headline import calm, headline
 from board.lists import (
     Chosen,
@@ -14,7 +14,7 @@ from board.lists import (
     incidents_list,
     override_key,
 )
-from events.types import make_id
+from events.types import Priority, make_id
 from tests.unit.board.rows import PLANT, START, alarm, at, incident, overview, told
 
 
@@ -120,3 +120,32 @@ def test_all_is_well_is_never_said_while_an_alarm_is_kept_quiet() -> None:
     quiet = overview(shelved=1, feeds=(Feed(source="edge-1:j", last_time=at(0)),))
     assert calm(quiet, PLANT, ())["title"] == "No alarm is announced, 1 alarm kept quiet"
     assert alarms_list(quiet, PLANT, Chosen())["empty"] == "No alarm is announced. 1 more, see below."
+
+
+def test_what_needs_somebody_most_stands_first_and_not_what_came_last() -> None:
+    rows = (
+        alarm("power", priority="medium", raised_at=at(60)),
+        alarm("trip", priority="critical", raised_at=at(50), acknowledged=True),
+        alarm("gone", priority="critical", raised_at=at(40), active=False),
+        alarm("fire", priority="critical", raised_at=at(10)),
+    )
+    shown = alarms_list(overview(alarms=rows), PLANT, Chosen())["rows"]
+    assert [r["id"] for r in shown] == [f"alarm:{make_id(name)}" for name in ("fire", "gone", "power", "trip")]
+
+
+def test_incidents_that_nobody_has_taken_stand_first_and_those_that_are_over_last() -> None:
+    def of(number: int, priority: Priority, seconds: int, **more: Any) -> Incident:
+        return incident(incident=make_id(number), number=number, priority=priority, opened_at=at(seconds), **more)
+
+    taken = of(1, "critical", 1, acknowledged_at=at(2), acknowledged_by="Ann")
+    over = of(4, "critical", 4, status="resolved")
+    some = (over, of(3, "medium", 3), of(2, "high", 2), taken)
+    shown = incidents_list(overview(incidents=some), PLANT, Chosen())["rows"]
+    assert [r["number"] for r in shown] == ["press 2", "press 3", "press 1", "press 4"]
+
+
+def test_with_nothing_chosen_the_page_says_what_is_first_of_all_and_what_else_waits() -> None:
+    rows = (alarm("power", priority="medium"), alarm("fire", priority="critical", message="Fire"))
+    shown = calm(overview(alarms=rows, unacknowledged=9, hands_off=()), PLANT, ())
+    assert (shown["title"], shown["priority"], shown["state"]) == ("Fire", "critical", "standing")
+    assert shown["text"] == "8 more alarms unacknowledged · choose in the lists"

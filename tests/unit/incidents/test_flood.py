@@ -126,6 +126,18 @@ def test_shelved_and_late_alarms_make_no_flood() -> None:
     assert not shift.all(said.FloodBegan)
 
 
+def test_what_is_announced_afresh_when_its_shelf_ends_may_be_one_alarm_too_many() -> None:
+    shift = shop(*(defined(f"a{i}", consequence_of=("a0",)) for i in range(6)))
+    for i in range(1, 6):
+        shift.ask(ask.ShelveAlarm(name=f"a{i}", reason="r", duration_s=60), 0)
+    for i in range(6):
+        shift.fire(f"a{i}", 1 + i)
+    facts = shift.tick(60)
+    (began,) = [f for f in facts if isinstance(f, said.FloodBegan)]
+    assert (began.alarms, began.first_out) == (4, alarm(shift, "a0").alarm)
+    assert [alarm(shift, f"a{i}").held_back for i in range(6)] == [False, False, False, True, True, True]
+
+
 def test_two_that_follow_from_each_other_are_never_both_held_back() -> None:
     shift = flooded(defined("x", consequence_of=("y",)), defined("y", consequence_of=("x",)))
     shift.fire("x", 10)

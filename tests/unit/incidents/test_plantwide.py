@@ -229,6 +229,17 @@ def test_hidden_alarms_flood_nobody() -> None:
     assert plant.all(FloodBegan) == []
 
 
+def test_alarms_that_are_announced_when_an_override_ends_are_a_flood() -> None:
+    plant = Plantwide(positions=(LEAD,))
+    for i in range(11):
+        plant.told(i, AlarmShelved(name=f"a{i}", by="Ada", reason="x", until=at(60)), raised(f"a{i}", hidden="shelved"))
+    for i in range(11):
+        plant.told(60 + i, AlarmUnshelved(name=f"a{i}", by="", reason="its time is over"),
+                   AlarmReannounced(alarm=id_of(f"a{i}"), times=1, reason="no longer shelved"))  # fmt: skip
+    (began,) = plant.all(FloodBegan)
+    assert (began.alarms, began.first_out) == (11, id_of("a0"))
+
+
 def test_area_of_the_plant_knows_nothing_of_conditions_of_others() -> None:
     plant = Plantwide(DARK)
     plant.fire("press_no_data", 1)

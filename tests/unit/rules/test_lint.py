@@ -51,6 +51,11 @@ def test_every_alarm_is_rationalised(tmp_path: Path, word: str) -> None:
     assert found[0].wrong == f"'p' has no {word}" and found[0].todo
 
 
+def test_a_blank_says_nothing(tmp_path: Path) -> None:
+    rule = limits("p", "limits: {H: {limit: 200}}, deadband: 5").replace("action: a", 'action: " "')
+    assert [f.wrong for f in findings(tmp_path, rule)] == ["'p' has no action"]
+
+
 def test_a_class_may_say_it(tmp_path: Path) -> None:
     classes = f"classes: [{{class: all, {WORDS.replace('cause: c, consequence: d, action: a, ', '')}}}]"
     text = "  - {rule: p, kind: state, point: press.running, is: 1, class: all, cause: c, consequence: d, action: a}\n"
