@@ -50,7 +50,7 @@ class Document:
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             raise ConfigError(file, line, column, error.problem or "not YAML") from None
         except yaml.YAMLError as error:
-            raise ConfigError(file, 1, 1, str(error)) from None
+            raise ConfigError(file, 1, 1, str(error).partition("\n")[0]) from None
         self.data: Any = self._plain(node, "$") if node is not None else None
 
     def error(self, path: Path_, reason: str, *, key: str | None = None) -> ConfigError:

@@ -177,6 +177,8 @@ class Compiler:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise self._document.error(f"{at}.zone", f"no time zone is called '{said.zone}'") from None
         try:
+            if len(said.cron.split()) != 5:
+                raise CronSimError("cronsim takes seconds, too")
             next(CronSim(said.cron, _ANY_DAY.astimezone(zone)))
         except (CronSimError, StopIteration):
             reason = f"'{said.cron}' is no schedule: write minute hour day month weekday, as in 0 6 * * 1-5"

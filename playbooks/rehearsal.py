@@ -103,8 +103,8 @@ class _Rehearsal:
 
     def ask(self, by: str, role: str, body: RunRequest) -> None:
         self.give(Request(
-            id=make_id("rehearsal", "asked", next(self._requests)), area=self.script.area, at=self.now, by=by, role=role,
-            expires=self.now + timedelta(seconds=60), body=body,
+            id=make_id("rehearsal", "asked", next(self._requests)), area=self.script.area, at=self.now, by=by,
+            role=role, expires=self.now + timedelta(seconds=60), body=body,
         ))  # fmt: skip
 
     def _event(self, fact: Fact, cause: UUID, author: str, index: int) -> Event:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
@@ -25,6 +27,9 @@ LONGEST = timedelta(days=366)
 AT_ONCE_S = 10.0
 """When a step that ends at once has failed, should it not."""
 _JSON = {"Content-Type": "application/json"}
+_URL = re.compile(r"https?://[^/]")
+_DEVICES_TOPICS = ("andon", "neuron", "plain")
+"""Where Andon and gateways speak; the broker denies them to playbooks, too."""
 
 
 class Stepper:
@@ -190,7 +195,8 @@ class Stepper:
             return float(value)
         if value in point.states:
             return float(point.states[value])
-        if value.isidentifier() and value not in self._terms.known:
+        misspelt = value.isidentifier() or difflib.get_close_matches(value, point.states, 1, 0.75)
+        if misspelt and value not in self._terms.known:
             what = unknown("state", value, point.states) if point.states else f"'{value}' is no number"
             raise self._document.error(at, f"{name}: {what}", key=name)
         tree = self._terms.expression(f"{at}.{name}", value, "number")
@@ -234,8 +240,8 @@ class Stepper:
                         said.otherwise, said.four_eyes)  # fmt: skip
 
     def _http(self, at: str, said: written.HttpCall) -> plan.Http:
-        if not said.url.startswith(("http://", "https://")):
-            raise self._document.error(f"{at}.url", "a URL begins with https:// (or http://)")
+        if not _URL.match(said.url):
+            raise self._document.error(f"{at}.url", "a URL begins with https:// (or http://) and a host")
         if said.json is not None and said.body:
             raise self._document.error(f"{at}.body", "json: or body:, not both")
         for name, pointer in said.save.items():
@@ -255,8 +261,8 @@ class Stepper:
 
     def _publish(self, at: str, said: written.Message) -> plan.Publish:
         topic = said.topic
-        if topic == "andon" or topic.startswith("andon/"):
-            reason = "topics of Andon's own are not published to: a device is moved with write:"
+        if topic.partition("/")[0] in _DEVICES_TOPICS:
+            reason = "topics of devices and of Andon's own are not published to: a device is moved with write:"
             raise self._document.error(f"{at}.topic", reason)
         if wrong := [c for c in "+#\0" if c in topic] or (["$"] if topic.startswith("$") else []):
             raise self._document.error(f"{at}.topic", f"'{wrong[0]}' cannot be in a topic that is published to")

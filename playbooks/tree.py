@@ -80,6 +80,8 @@ class Reader:
             name = said.step
         if name in taken:
             raise self.document.error(at, f"a step '{name}' stands here already")
+        if getattr(said, "on_error", None) == []:
+            raise self.document.error(f"{at}.on_error", "nothing to do in its place: write stop, continue, or steps")
         detail = None
         if isinstance(said, written.Repeat):
             detail = one_of(self.document, f"{at}.repeat", said.repeat, written.REPEATS, "a repeat")

@@ -46,7 +46,7 @@ class Failing(Step, frozen=True, kw_only=True):
     """A step that can fail. Attributes: on_error: stop, continue, or steps in place of both; undo: what takes it back
     when the run fails or is cancelled."""
 
-    on_error: Literal["stop", "continue"] | Steps = "stop"
+    on_error: Literal["stop", "continue"] | SomeSteps = "stop"
     undo: StepOrSteps = []
 
 
@@ -226,7 +226,7 @@ class Set(Step, frozen=True, kw_only=True):
     """Variables: numbers, true, false; a text is an expression ("'A'" is the text A)."""
 
     set: Annotated[dict[str, bool | float | str], NAMED]
-    on_error: Literal["stop", "continue"] | Steps = "stop"
+    on_error: Literal["stop", "continue"] | SomeSteps = "stop"
 
 
 class Stop(Step, frozen=True, kw_only=True):

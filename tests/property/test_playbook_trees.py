@@ -169,7 +169,7 @@ class Life(Rig):
                 self.locked = not self.locked
                 lock = DeviceLockedOut(device="press", by="ben", reason="seals", until=at(9e6))
                 fact = lock if self.locked else DeviceReleased(device="press", by="ben", reason="done")
-                self.hear(said(fact, when=self.clock, area=AREA))
+                self.give(said(fact, when=self.clock, area=AREA))  # never "again": the topic's chain drops old ones
             case "watch":
                 self.low = not self.low
                 raised = ConditionRaised(
