@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 import psycopg
@@ -32,6 +32,7 @@ from eventlog.timescale import opened
 from events import topics
 from incidents.definition import Definition
 from replay.compare import Comparison, Parting, compare
+from replay.figures import Command, Incident
 from replay.inputs import describe
 from replay.page import page, rows, verdict
 from replay.run import EmptySpanError, Replayed, replay
@@ -40,6 +41,10 @@ from replay.start import NoStartError
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 Folder = Path | None
+
+
+class AskedError(Exception):
+    """What was asked for cannot be: the text says what."""
 
 
 class Against(StrEnum):
@@ -69,12 +74,16 @@ def main(
     named = {"rules": rules, "playbooks": playbooks, "points": points}
     given = {name: folder for name, folder in named.items() if folder}
     try:
-        begin, end = _time(since, now), _time(until, now) if until else now
+        begin, end = _span(since, until, now)
+        _check_folders(given, html)
+        present = compile_folder(instance.plant_in_force)
+        other = _with(instance.plant_in_force, given, present) if given else present
         with opened(instance.database_url) as log:
-            found = _what_if(TimescaleInboxes(log), instance.plant_in_force, given, begin, end, against)
-    except (NoStartError, EmptySpanError, ConfigError, ValueError, psycopg.OperationalError) as error:
-        err.print(f"[bold red]andon:[/] {escape(str(error))}")
-        raise typer.Exit(2) from None
+            found = _what_if(TimescaleInboxes(log), begin, end, present, other, tuple(given), against)
+    except (AskedError, NoStartError, EmptySpanError, ConfigError) as error:
+        _refuse(str(error))
+    except psycopg.OperationalError as error:
+        _refuse(f"the database does not answer: {str(error).splitlines()[0]}")
     if html is not None:
         html.write_text(page(found), "utf-8")
         err.print(f"[dim]report:[/] {escape(str(html))}")
@@ -86,15 +95,18 @@ def main(
 
 
 def _what_if(
-    inboxes: Inboxes, plant: Path, given: dict[str, Path], since: datetime, until: datetime, against: Against
+    inboxes: Inboxes, since: datetime, until: datetime, present: Compiled, other: Compiled, given: Collection[str],
+    against: Against,
 ) -> Comparison:  # fmt: skip
-    present = compile_folder(plant)
-    other = _with(plant, given) if given else present
+    """given: which of its folders `other` has from elsewhere."""
     again = _run(inboxes, since, until, other if given or against == Against.present else None)
-    before = again.history
-    if against == Against.present and given:
+    before, after = again.history, again.replay
+    if given:
+        after = replace(after, name="with other " + ", ".join(given))
+    elif against == Against.present:
+        after = replace(after, name="present files")
+    if given and against == Against.present:
         before = replace(_run(inboxes, since, until, present).replay, name="present files")
-    after = replace(again.replay, name="with other " + ", ".join(given) if given else "replay")
     definition = other.definitions[topics.CONDITIONS]
     assert isinstance(definition, Definition)
     return compare(
@@ -108,27 +120,35 @@ def _run(inboxes: Inboxes, since: datetime, until: datetime, plant: Compiled | N
         return replay(inboxes, since, until, plant.definitions if plant else None, tell)
 
 
-def _with(plant: Path, given: dict[str, Path]) -> Compiled:
+def _with(plant: Path, given: dict[str, Path], present: Compiled) -> Compiled:
     """The plant's files with other folders in the place of its own.
 
     Raises:
-        ConfigError: one of the files cannot be used.
+        ConfigError: one of the files cannot be used, and at present it can.
     """
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home) / "plant"
         shutil.copytree(plant, folder)
         for name, other in given.items():
-            if not other.is_dir():
-                raise ValueError(f"--{name} {other}: no such folder")
             shutil.rmtree(folder / name, ignore_errors=True)
             shutil.copytree(other, folder / name)
         compiled = compile_folder(folder)
-    if compiled.errors:
-        raise compiled.errors[0]
+    known = {str(error) for error in present.errors}
+    for error in compiled.errors:
+        if str(error) not in known:
+            raise _of_given(error, given)
     return compiled
 
 
-def _notes(plant: Compiled, given: dict[str, Path]) -> tuple[str, ...]:
+def _of_given(error: ConfigError, given: dict[str, Path]) -> ConfigError:
+    """The error with the file as its author knows it."""
+    folder, _, file = error.file.partition("/")
+    if folder in given:
+        return ConfigError(str(given[folder] / file), error.line, error.column, error.reason)
+    return error
+
+
+def _notes(plant: Compiled, given: Collection[str]) -> tuple[str, ...]:
     edges = sorted(a.area for a in plant.plant.areas.values() if a.home == "edge")
     notes = [f"Decided by their edge box, and not decided again here: {', '.join(edges)}"] if edges else []
     if "points" in given:
@@ -150,40 +170,82 @@ def _progress(since: datetime, until: datetime) -> Iterator[Callable[[datetime],
         )  # fmt: skip
 
 
-def _time(text: str, now: datetime) -> datetime:
-    """Raises: ValueError: it is neither a time nor a span."""
-    try:
+def _span(since: str, until: str, now: datetime) -> tuple[datetime, datetime]:
+    """Raises: AskedError: one of them is no time, or there is no time between them."""
+    begin, end = _time("--from", since, now), _time("--to", until, now) if until else now
+    if begin >= now:
+        raise AskedError(f"--from {since} has not come yet: only what has happened can be decided again")
+    if end <= begin:
+        raise AskedError(f"--to {until} is not after --from {since}")
+    return begin, end
+
+
+def _time(option: str, text: str, now: datetime) -> datetime:
+    """Raises: AskedError: it is neither a time nor a span."""
+    with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return (at if at.tzinfo else at.astimezone()).astimezone(UTC)
+    with suppress(ValueError, OverflowError):
         return now - duration.span(text)
-    return (at if at.tzinfo else at.astimezone()).astimezone(UTC)
+    raise AskedError(f"{option} {text}: neither a time (2026-03-01T06:00) nor a span (8h)")
+
+
+def _check_folders(given: dict[str, Path], html: Path | None) -> None:
+    """Raises: AskedError: one of them does not exist."""
+    for name, folder in given.items():
+        if not folder.is_dir():
+            raise AskedError(f"--{name} {folder}: no such folder")
+    if html is not None and not html.absolute().parent.is_dir():
+        raise AskedError(f"--html {html}: no such folder")
+
+
+def _refuse(why: str) -> NoReturn:
+    err.print(f"[bold red]andon:[/] {escape(why)}")
+    raise typer.Exit(2)
 
 
 def _show(c: Comparison) -> None:
     out.print(f"[bold]{escape(c.after.name)}[/], compared with {escape(c.before.name)}")
-    out.print(f"[dim]{_local(c.since)} to {_local(c.until)}[/]\n")
+    out.print(f"[dim]{_when(c.since)} to {_when(c.until)}, all times in UTC[/]\n")
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for title in (c.before.name, c.after.name, "difference"):
         table.add_column(escape(title), justify="right")
     for row in rows(c):
         table.add_row(*map(escape, row))
     out.print(table)
-    for sign, colour, incidents in (("+", "red", c.added), ("−", "green", c.lost)):
-        for i in incidents:
-            out.print(f"[{colour}]{sign}[/] {_local(i.opened_at)} {escape(i.area)} {i.priority}: {escape(i.title)}")
-    for m in c.moved:
-        out.print(f"  {_local(m.before)} {escape(m.incident.area)}: {escape(m.incident.title)}: {m.seconds:+.1f} s")
-    for sign, colour, commands in (("+", "red", c.commands_added), ("−", "green", c.commands_lost)):
-        for x in commands:
-            out.print(f"[{colour}]{sign}[/] {_local(x.at)} {escape(x.area)} {escape(str(x))}")
+    incidents = [
+        *((i.opened_at, f"[red]+ {_incident(i.opened_at, i)}[/]") for i in c.added),
+        *((i.opened_at, f"[green]− {_incident(i.opened_at, i)}[/]") for i in c.lost),
+        *((m.before, f"  {_incident(m.before, m.incident)}: {m.seconds:+.1f} s") for m in c.moved),
+    ]
+    commands = [
+        *((x.at, f"[red]+ {_command(x)}[/]") for x in c.commands_added),
+        *((x.at, f"[green]− {_command(x)}[/]") for x in c.commands_lost),
+    ]
+    key = f"[dim]+ only {escape(c.after.name)}, − only {escape(c.before.name)}[/]"
+    for title, lines in (("Incidents", incidents), ("Commands", commands)):
+        if lines:
+            out.print(f"\n[bold]{title}[/]  {key}")
+        for _, line in sorted(lines):
+            out.print(line)
     for title, parting in (("They part first", c.first), ("The first command that differs", c.command)):
         if parting is not None:
             _part(title, parting)
-    for title, lines in (("assumed", c.assumed), ("to know", c.notes)):
-        for line in lines:
-            out.print(f"[dim]{title}:[/] {escape(line)}")
+    for title, lines_ in (("Assumed, as nobody answered it then", c.assumed), ("To know", c.notes)):
+        if lines_:
+            out.print(f"\n[bold]{title}[/]")
+        for line in lines_:
+            out.print(escape(line))
     out.print(f"\n[{'green' if c.same else 'bold'}]{escape(verdict(c))}[/]")
+
+
+def _incident(at: datetime, incident: Incident) -> str:
+    return escape(f"{_when(at)} {incident.area} {incident.priority}: {incident.title}")
+
+
+def _command(command: Command) -> str:
+    return escape(f"{_when(command.at)} {command.area} {command}")
 
 
 def _part(title: str, parting: Parting) -> None:
@@ -193,5 +255,5 @@ def _part(title: str, parting: Parting) -> None:
             out.print(f"  {name:8} {escape(line)}")
 
 
-def _local(at: datetime) -> str:
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+def _when(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"

@@ -6,6 +6,7 @@ even the last bit differs, and who steps scan by scan and who steps an hour at o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,11 +28,11 @@ class Ring(NamedTuple):
     shift: float
 
 
-def take(ring: Ring, bucket: Ints, at: Ints, value: Floats) -> tuple[Ring, Sums, Ints, Ints]:
+def take(ring: Ring, bucket: Ints, at: Ints, value: Floats) -> tuple[Ring, Ints, Callable[[str], Any]]:
     """`n` samples, none of which is the first after a silence: bucket (n,) ascending, at (n,) [us], value (n,).
 
-    Returns: the ring after them; by field (n, 64) what it was after each sample, in the order of its slots; (n, 64)
-    the number of each slot's bucket then, and when it began.
+    Returns: the ring after them; (n, 64) the number of the bucket of each of its slots after each sample; and by field,
+    or "first_at", what was in it then, (n, 64): no function of a window asks for all of them.
     """
     starts = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
     size = np.diff(np.r_[starts, len(bucket)])
@@ -49,14 +50,17 @@ def take(ring: Ring, bucket: Ints, at: Ints, value: Floats) -> tuple[Ring, Sums,
     wanted = bucket[:, None] - (bucket[:, None] - np.arange(BUCKETS)) % BUCKETS
     where = place[wanted - base]
     here = np.arange(len(bucket)), bucket % BUCKETS
-    ends = starts + size - 1
-    out: Sums = {}
-    for field in FIELDS:
-        out[field] = np.concatenate((ring.sums[field], running[field][ends]))[where]
-        out[field][here] = running[field]
+    ends = {field: running[field][starts + size - 1] for field in FIELDS}
+
+    def of(field: str) -> Any:
+        if field == "first_at":
+            return np.concatenate((ring.first_at, first_at))[where]
+        then = np.concatenate((ring.sums[field], ends[field]))[where]
+        then[here] = running[field]
+        return then
+
     number = np.where(where >= 0, wanted, -(2**62))
-    began = np.concatenate((ring.first_at, first_at))[where]
-    return _after(ring, bucket[starts], slots, first_at, {f: running[f][ends] for f in FIELDS}), out, number, began
+    return _after(ring, bucket[starts], slots, first_at, ends), number, of
 
 
 def _running(ring: Ring, bucket: Ints, value: Floats, starts: Any, size: Any, slots: Any) -> Sums:

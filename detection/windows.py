@@ -108,17 +108,15 @@ class Windows:
         ring = spans.Ring(
             self.number[j], self.first_at[j], {f: getattr(self, f)[j] for f in spans.FIELDS}, float(self.shift[j])
         )
-        after, sums, number, began = spans.take(ring, bucket, at, value)
+        after, number, of = spans.take(ring, bucket, at, value)
         live = (number > (bucket - self._reach[j])[:, None]) & (number <= bucket[:, None])
         average, now = np.empty(len(rows)), float(self.average[j])
         weights = np.broadcast_to(-np.expm1(-(np.ones(1) if counted else gap) / span), len(rows)).tolist()
         for i, (weight, v) in enumerate(zip(weights, value.tolist(), strict=True)):
             now += weight * (v - now)
             average[i] = now
-        got: dict[str, Any] = {
-            **sums, "number": number, "first_at": began, "average": average, "shift": self.shift[j]
-        }  # fmt: skip
-        said = _say(self._function[j], got.__getitem__, live, at, value)
+        known_of = {"number": number, "average": average, "shift": self.shift[j]}
+        said = _say(self._function[j], lambda f: known_of[f] if f in known_of else of(f), live, at, value)
         out[rows, j] = said
         sure = taken + 1 >= span if counted else at - self.since[j] >= span - width
         known[rows, j] = sure & np.isfinite(said)
@@ -184,12 +182,11 @@ def _say(
 ) -> NDArray[np.float64]:
     """What `h` windows say, or one at `h` moments. get: (h, 64) of a field, (h,) of average and shift; live (h, 64)."""
     out: NDArray[np.float64]
-    count = (get("count") * live).sum(axis=1)
     match function:
         case "ewma":
             out = get("average")
         case "count":
-            out = count
+            out = (get("count") * live).sum(axis=1)
         case "min" | "max" | "range":
             least = np.where(live, get("least"), np.inf).min(axis=1)
             most = np.where(live, get("most"), -np.inf).max(axis=1)
@@ -200,8 +197,9 @@ def _say(
             with np.errstate(all="ignore"):
                 out = (value - get("first")[oldest]) / seconds
         case "mean":
-            out = (get("total") * live).sum(axis=1) / count + get("shift")
+            out = (get("total") * live).sum(axis=1) / (get("count") * live).sum(axis=1) + get("shift")
         case _:  # deviation
+            count = (get("count") * live).sum(axis=1)
             mean = (get("total") * live).sum(axis=1) / count
             out = np.sqrt(np.maximum((get("square") * live).sum(axis=1) / count - mean * mean, 0.0))
     return out

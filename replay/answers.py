@@ -73,7 +73,7 @@ class Answers:
             case HttpIssued(errand=errand, not_after=due) | MessageIssued(errand=errand, not_after=due):
                 if errand not in self._errands:
                     self._errands.add(errand)
-                    self.assumed.append(f"{issued.at.isoformat()} errand of {issued.fact.author}: done at once")
+                    self.assumed.append(f"{_when(issued)} errand of {issued.fact.author}: done at once")
                     yield topics.INCIDENTS, issued.at, Request(
                         id=make_id("errand reported", errand), area=issued.area, at=issued.at, by="errands",
                         role="system", expires=due + _GRACE, body=ReportErrand(errand=errand),
@@ -90,7 +90,7 @@ class Answers:
         if then is not None and outcome is None:
             return  # it was not answered then either
         if then is None or outcome is None:
-            self.assumed.append(f"{issued.at.isoformat()} {command.point} = {command.value:g}: done at once")
+            self.assumed.append(f"{_when(issued)} {command.point} = {command.value:g}: done at once")
             at = issued.at
             fact: CommandOutcome = CommandSucceeded(
                 command=command.command, device=command.device, point=command.point, value=command.value,
@@ -116,6 +116,10 @@ class Answers:
         found = min(near, key=lambda e: abs(e.at - issued.at), default=None)
         within = command.not_after - issued.at
         return found if found is not None and abs(found.at - issued.at) <= within else None
+
+
+def _when(issued: Event) -> str:
+    return f"{issued.at:%Y-%m-%d %H:%M:%S}"
 
 
 def _command(issued: Event) -> CommandIssued:

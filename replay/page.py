@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from html import escape
@@ -34,7 +35,7 @@ _WIDTH, _HEIGHT, _LEFT, _FOOT = 960, 170, 44, 22
 
 def page(c: Comparison) -> str:
     """The whole document."""
-    span = f"{_when(c.since)} to {_when(c.until)}"
+    span = f"{_when(c.since)} to {_when(c.until)} UTC"
     parts = [
         f"<h1>What if: {escape(c.after.name)}</h1>",
         f'<p class="dim">{span}, compared with {escape(c.before.name)}.'
@@ -56,32 +57,41 @@ def verdict(c: Comparison) -> str:
     if c.same:
         return "Nothing differs: the same events, with the same ids, at the same times."
     parts = [
-        f"{len(c.added)} incidents more, {len(c.lost)} fewer, {len(c.moved)} at another time",
-        f"{_signed(c.after.alarms - c.before.alarms)} alarms",
-        f"{_signed(round(c.after.flood_minutes - c.before.flood_minutes, 1))} minutes of flood",
-        f"{len(c.commands_added)} commands that were not given, {len(c.commands_lost)} that would not be given",
+        f"incidents: {len(c.added)} added, {len(c.lost)} lost, {len(c.moved)} moved in time",
+        f"commands: {len(c.commands_added)} added, {len(c.commands_lost)} lost",
+        f"alarms: {_difference(c.before.alarms, c.after.alarms) or 'as many'}",
+        f"minutes of flood: {_difference(c.before.flood_minutes, c.after.flood_minutes, 1) or 'as many'}",
     ]
-    return "; ".join(parts) + "."
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def rows(c: Comparison) -> list[tuple[str, str, str, str]]:
     """The numbers: what, before, after, difference."""
-    out = [
+    positions = sorted({*c.before.by_position, *c.after.by_position})
+    by_position = [
+        _row(f"· {name}", c.before.by_position.get(name, 0.0), c.after.by_position.get(name, 0.0), 2)
+        for name in positions
+    ]
+    return [
         _row("Alarms shown", c.before.alarms, c.after.alarms),
-        _row("Alarms an hour", c.before.an_hour, c.after.an_hour),
+        _row("Alarms an hour", c.before.an_hour, c.after.an_hour, 2),
+        *by_position,
         _row("Most in 10 minutes", c.before.busiest, c.after.busiest),
-        _row("Minutes of flood", c.before.flood_minutes, c.after.flood_minutes),
+        _row("Minutes of flood", c.before.flood_minutes, c.after.flood_minutes, 1),
         _row("Incidents", len(c.before.incidents), len(c.after.incidents)),
         _row("Commands", len(c.before.commands), len(c.after.commands)),
     ]
-    for name in sorted({*c.before.by_position, *c.after.by_position}):
-        values = (f.by_position.get(name, 0.0) for f in (c.before, c.after))
-        out.append(_row(f"Alarms an hour, {name}", *values))
-    return out
 
 
-def _row(what: str, before: float, after: float) -> tuple[str, str, str, str]:
-    return what, _number(before), _number(after), _signed(round(after - before, 2)) if after != before else ""
+def _row(what: str, before: float, after: float, digits: int = 0) -> tuple[str, str, str, str]:
+    return what, f"{before:,.{digits}f}", f"{after:,.{digits}f}", _difference(before, after, digits)
+
+
+def _difference(before: float, after: float, digits: int = 0) -> str:
+    """"" where none is seen."""
+    more = round(after - before, digits)
+    return _signed(more, digits) if more else ""
 
 
 def _numbers(c: Comparison) -> str:
@@ -97,8 +107,9 @@ def _numbers(c: Comparison) -> str:
 def _alarms(c: Comparison) -> str:
     """Bars, an hour each, the two side by side."""
     begin = c.since.replace(minute=0, second=0, microsecond=0)
-    hours = [begin + timedelta(hours=i) for i in range(int((c.until - begin).total_seconds() // 3600) + 1)]
+    hours = [begin + timedelta(hours=i) for i in range(math.ceil((c.until - begin) / timedelta(hours=1)))]
     pairs = [tuple(f.by_hour.get(h.isoformat(), 0) for f in (c.before, c.after)) for h in hours]
+    label = "%H:%M" if len(hours) <= 24 else "%d %b %H:%M"
     most = max((n for pair in pairs for n in pair), default=0) or 1
     each = (_WIDTH - _LEFT) / len(hours)
     bar = min(each * 0.42, 60)
@@ -112,7 +123,7 @@ def _alarms(c: Comparison) -> str:
                 f' height="{height:.1f}"><title>{_when(hour)}: {n}</title></rect>'
             )
         if i % max(1, len(hours) // 12) == 0:
-            shapes.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{hour:%d %b %H:%M}</text>')
+            shapes.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{hour:{label}}</text>')
     return f"<h2>Alarms by hour</h2><figure>{_svg(shapes, _HEIGHT)}</figure>"
 
 
@@ -150,7 +161,7 @@ def _spans(c: Comparison, figures: Figures, kind: str, y: int) -> Iterable[str]:
 def _incidents(c: Comparison) -> str:
     lines = [(f"+ {_when(i.opened_at)}", "bad", i, "") for i in c.added]
     lines += [(f"− {_when(i.opened_at)}", "good", i, "") for i in c.lost]
-    lines += [(f"{_when(m.incident.opened_at)}", "", m.incident, f"{_signed(round(m.seconds, 1))} s") for m in c.moved]
+    lines += [(f"{_when(m.incident.opened_at)}", "", m.incident, f"{_signed(m.seconds, 1)} s") for m in c.moved]
     body = "".join(
         f'<tr><td class="{colour}">{when}<td>{escape(i.area)}<td>{escape(i.priority)}<td>{escape(i.title)}'
         f'<td class="n">{moved}' for when, colour, i, moved in lines
@@ -169,7 +180,8 @@ def _commands(c: Comparison) -> str:
         for x, sign, colour in every
     )
     table = f"<table><tr><th>at<th>area<th>command{body}</table>" if every else _none()
-    return f'<h2>Every command that would have gone out</h2><p class="dim">+ not given then, − given then</p>{table}'
+    key = f"+ only {c.after.name}, − only {c.before.name}"
+    return f'<h2>Every command that would have gone out</h2><p class="dim">{escape(key)}</p>{table}'
 
 
 def _parting(title: str, parting: Parting | None) -> str:
@@ -222,9 +234,5 @@ def _when(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+g}".replace("-", "−")
+def _signed(value: float, digits: int = 0) -> str:
+    return f"{value:+,.{digits}f}".replace("-", "−")
