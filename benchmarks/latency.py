@@ -48,7 +48,9 @@ def measure(measures: Measures, folder: Path, repetitions: int, drills: int, *, 
         load = start(plant, "frames", "--scans", "1", "--seconds", "3600", "--rate", str(BACKGROUND))
         try:
             time.sleep(_WARM_UP_S)
+            before, began = plant.cpu_seconds(), time.monotonic()
             times, hops = _repeat(measures, plant, repetitions)
+            seconds, after = time.monotonic() - began, plant.cpu_seconds()
             if load.poll() is not None:
                 raise MeasureError(f"the load beside ended: {load.communicate()[1][-500:]}")
         finally:
@@ -61,6 +63,10 @@ def measure(measures: Measures, folder: Path, repetitions: int, drills: int, *, 
         measures.note(f"{home}_latency_p99_ms", percentile(times, 0.99))
         measures.note(f"{home}_latency_max_ms", times[-1])
         measures.note(f"{home}_latency_repetitions", len(times))
+        for name, spent in after.items():
+            measures.note(f"{home}_cpu_{name}_percent", 100 * (spent - before.get(name, 0.0)) / seconds)
+        for name, size in plant.rss_mb().items():
+            measures.note(f"{home}_rss_{name}_mb", size)
         if not at_edge:
             for name in _HOPS:
                 if seen := sorted(h[name] for h in hops if name in h):

@@ -31,6 +31,7 @@ Taken = tuple[Key, int, datetime, bytes]
 """Topic and partition, offset, when it was published, the bytes."""
 
 BATCH_RECORDS = 2000
+GATHER_MS = 250
 IDLE_COMMIT_SECONDS = 0.25
 """Positions that moved over ticks alone are committed so often."""
 SURVEY_SECONDS = 2.0
@@ -56,8 +57,9 @@ class MissingTopicsError(LogError):
 class Lane:
     """Attributes: problems: what keeps the lane from working, by what; lag: records not taken yet, by topic."""
 
-    def __init__(self, name: str, topics: Sequence[str], kafka: str, database_url: str) -> None:
-        self.name, self.topics = name, tuple(topics)
+    def __init__(self, name: str, topics: Sequence[str], kafka: str, database_url: str, *, gather: int = 1) -> None:
+        """gather: Kafka answers when it has so many bytes for us, or after `GATHER_MS`: fewer and larger batches."""
+        self.name, self.topics, self._gather = name, tuple(topics), gather
         self.problems: dict[str, str] = {"start": "not started yet"}
         self.lag: dict[str, int] = {}
         self._kafka, self._database_url = kafka, database_url
@@ -91,7 +93,8 @@ class Lane:
                 if stop.wait(0.5):
                     return
             feed = client.consumer(
-                self._kafka, auto_offset_reset="none", fetch_max_wait_ms=250, bootstrap_timeout_ms=5000
+                self._kafka, auto_offset_reset="none", fetch_min_bytes=self._gather, fetch_max_wait_ms=GATHER_MS,
+                bootstrap_timeout_ms=5000,
             )  # fmt: skip
             with closing(feed):
                 self._follow(database, feed, stop)

@@ -24,6 +24,9 @@ LANES = {
     "events": (topics.CONDITIONS, topics.INCIDENTS, topics.COMMANDS, topics.MIRRORS, topics.DEADLETTER),
     "readings": (topics.READINGS, *topics.SNAPSHOTS.values()),
 }
+GATHER = {"events": 1, "readings": 256 << 10}
+"""Bytes that are worth a transaction: readings wait a moment for more of them. Each commit costs processor time in four
+processes and a sync of the disk, and alarms on their way want both."""
 
 
 def run(instance: Instance) -> None:
@@ -35,7 +38,9 @@ def run(instance: Instance) -> None:
     configure_logs("logwriter")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # ten lines a second while Kafka is away; the lanes say it
     stop = until_signalled()
-    lanes = [Lane(name, names, instance.kafka, instance.database_url) for name, names in LANES.items()]
+    lanes = [
+        Lane(name, names, instance.kafka, instance.database_url, gather=GATHER[name]) for name, names in LANES.items()
+    ]
     health = serve_health(instance.health_port("logwriter"), lambda: check(lanes))
     try:
         work(lanes, stop)
