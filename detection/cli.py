@@ -17,7 +17,7 @@ from config.yamlfile import ConfigError
 from detection import classes
 from detection import rules as rulebook
 from detection.brain import DetectionBrain
-from detection.recording import Recording, RecordingError, frames
+from detection.recording import Recording, RecordingError, Times
 from detection.ruleset import RuleSet, Silence
 from devices.plant import Area, Device, Plant, load_plant
 from events.alarms import ConditionRaised
@@ -36,6 +36,7 @@ def main(
     plant: Annotated[Path | None, typer.Option(help="A plant folder, in place of --points and --rules.")] = None,
     map: Annotated[list[str] | None, typer.Option(help="column=device.point; may be given several times.")] = None,
     step: Annotated[float | None, typer.Option(help="Seconds a sample, when the first column counts them.")] = None,
+    time_format: Annotated[str, typer.Option(help="Of the first column, as '%d.%m.%Y %H:%M:%S'; default: ISO.")] = "",
 ) -> None:
     """Run the rules over a recording and write what they say."""
     console = Console(stderr=True, highlight=False)
@@ -44,22 +45,21 @@ def main(
         the_plant, ruleset, errors = load(plant, points or [], rules or [])
         for error in errors:
             console.print(str(error), style="yellow", markup=False, soft_wrap=True)
-        tape = Recording(recording, the_plant, mapping=mapping, step_s=step)
+        tape = Recording(recording, the_plant, mapping=mapping, times=Times(step, time_format))
         for column, point in tape.points.items():
             console.print(f"  {column} → {point}", markup=False)
         for column in tape.unmapped:
             console.print(f"  {column} → not mapped", markup=False, style="dim")
-        if not tape.points and not tape.long:
+        if not tape.points:
             _fail(console, f"{recording}: no column matches a point: give --map column=device.point")
         if not ruleset.rules:
             _fail(console, "no rule can be used: give --rules or --plant")
-        events = write(detect(the_plant, ruleset, tape), out)
+        _tell_bad(console, tape)
+        if not tape.readings:
+            _fail(console, f"{recording}: it has no reading that could be used")
+        events = write(detect(ruleset, tape), out)
     except (OSError, RecordingError, ConfigError) as error:
         _fail(console, str(error))
-    for bad in tape.bad[:20]:
-        console.print(str(bad), style="yellow", markup=False, soft_wrap=True)
-    if len(tape.bad) > 20:
-        console.print(f"… and {len(tape.bad) - 20} more lines were kept out", style="yellow")
     _summary(console, events, tape)
     if errors:
         raise typer.Exit(1)
@@ -89,22 +89,21 @@ def load(folder: Path | None, points: list[Path], rules: list[Path]) -> tuple[Pl
     return plant, ruleset, [*errors, *bad_classes, *problems]
 
 
-def detect(plant: Plant, ruleset: RuleSet, recording: Recording) -> Iterator[Event]:
+def detect(ruleset: RuleSet, recording: Recording) -> Iterator[Event]:
     """What the rules say to the recording; ticks come from its own times, a second apart.
 
     That a device is not in the recording at all is no silence: its no_data rules are left out.
     """
-    seen = recording.devices(plant)
-    there = tuple(r for r in ruleset.rules if not isinstance(r.signal, Silence) or r.signal.device in seen)
+    there = tuple(r for r in ruleset.rules if not isinstance(r.signal, Silence) or r.signal.device in recording.devices)
     ruleset = structs.replace(ruleset, rules=there)
     brain = DetectionBrain()
     brain.decide(Configure(ruleset.version, EPOCH, "andon detect", ruleset.pack()))
     newest: int | None = None
-    for frame in frames(recording, plant):
+    for frame in recording.frames():
         at = int(frame.times[0])
         yield from _pass_time(brain, newest, at)
         yield from brain.decide(frame.pack())
-        newest = max(newest or at, int(frame.times[-1]))
+        newest = at
     yield from _pass_time(brain, newest, (newest or 0) + _SECOND)
 
 
@@ -143,10 +142,17 @@ def _pair(text: str) -> tuple[str, str]:
     return column.strip(), point.strip()
 
 
+def _tell_bad(console: Console, tape: Recording) -> None:
+    for bad in tape.bad[:20]:
+        console.print(str(bad), style="yellow", markup=False, soft_wrap=True)
+    if len(tape.bad) > 20:
+        console.print(f"… and {len(tape.bad) - 20} more that were kept out", style="yellow")
+
+
 def _summary(console: Console, events: list[Event], tape: Recording) -> None:
     raised = Counter(e.fact.rule for e in events if isinstance(e.fact, ConditionRaised))
     console.print(
-        f"{tape.rows} rows, {tape.readings} readings, {len(tape.bad)} lines kept out; "
+        f"{tape.rows} rows, {tape.readings} readings, {len(tape.bad)} kept out; "
         f"{sum(raised.values())} conditions raised, {len(events)} events"
     )
     for rule, count in raised.most_common():

@@ -1,10 +1,11 @@
 """A CSV recording of a machine: its rows, and which of its columns is which point. Pure.
 
-First column time (ISO, or a number of seconds), header with names, ';' or ',' between columns.
+First column time (ISO, or a number of seconds), header with names, one of `SEPARATORS` between columns.
 """
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,10 @@ from datetime import UTC, datetime
 
 LABELS = frozenset({"anomaly", "changepoint", "label"})
 """Columns that say what a person found in the recording; no sensor has them."""
+
+SEPARATORS = ";,\t|"
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
+"""What a cell without a value says, in lower case."""
 
 _TOKEN = re.compile(r"[A-Z]*[a-z]+|[A-Z]+|[0-9]+")
 
@@ -52,12 +57,12 @@ def parse(lines: Iterable[str]) -> Recording:
     Raises:
         RecordingError: no header, no column beside the time, a name twice, or not one good row.
     """
-    numbered = ((i, line.strip()) for i, line in enumerate(lines, 1))
+    numbered = ((i, line.strip(" \r\n")) for i, line in enumerate(lines, 1))
     _, header = next(((i, text) for i, text in numbered if text), (0, ""))
-    separator = ";" if ";" in header else ","
-    names = [name.strip().strip('"') for name in header.removeprefix("\ufeff").split(separator)]
+    separator = separator_of(header)
+    names = [name.strip() for name in _cells(header.removeprefix("\ufeff"), separator)]
     if len(names) < 2:
-        raise RecordingError("it needs a header with a time column and at least one more, separated by ';' or ','")
+        raise RecordingError("it needs a header with a time column and at least one more, separated by ; , | or tab")
     if len(set(names)) < len(names):
         raise RecordingError("a column name stands twice in the header")
     rows: list[Row] = []
@@ -66,7 +71,7 @@ def parse(lines: Iterable[str]) -> Recording:
         if not text:
             continue
         try:
-            row = _row(number, text.split(separator), len(names))
+            row = _row(number, _cells(text, separator), len(names), separator)
             if rows and row.at_s < rows[-1].at_s:
                 raise ValueError("the time runs backwards")
         except ValueError as error:
@@ -78,28 +83,48 @@ def parse(lines: Iterable[str]) -> Recording:
     return Recording(tuple(names[1:]), tuple(rows), tuple(bad))
 
 
-def _row(number: int, cells: list[str], width: int) -> Row:
+def separator_of(header: str) -> str:
+    return max(SEPARATORS, key=re.sub('"[^"]*"', "", header).count)
+
+
+def number(cell: str, separator: str) -> float:
+    """The number in a cell; NaN when it says that there is none. Where no comma separates, one is a decimal point.
+
+    Raises:
+        ValueError: it is no number, or not a finite one.
+    """
+    text = cell.strip()
+    if text.lower() in MISSING:
+        return math.nan
+    try:
+        value = float(text if separator == "," else text.replace(",", "."))
+    except ValueError:
+        raise ValueError(f"'{text}' is no number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"'{text}' is not finite")
+    return value
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator))
+
+
+def _row(line: int, cells: list[str], width: int, separator: str) -> Row:
     if len(cells) != width:
         raise ValueError(f"{len(cells)} columns, the header has {width}")
-    values: list[float | None] = []
-    for cell in cells[1:]:
-        cell = cell.strip()
-        value = float(cell) if cell else None
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"'{cell}' is not finite")
-        values.append(value)
-    return Row(number, _seconds(cells[0].strip().strip('"')), tuple(values))
+    values = [number(cell, separator) for cell in cells[1:]]
+    return Row(line, _seconds(cells[0].strip()), tuple(None if math.isnan(v) else v for v in values))
 
 
 def _seconds(text: str) -> float:
     try:
-        number = float(text)
+        seconds = float(text)
     except ValueError:
         at = datetime.fromisoformat(text)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    if not math.isfinite(number):
+    if not math.isfinite(seconds):
         raise ValueError(f"'{text}' is no time")
-    return number
+    return seconds
 
 
 def tokens(name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from detection.cli import main
-from detection.recording import Recording, frames, match
+from detection.recording import Recording, match
 from devices.plant import load_plant
 
 ROOT = Path(__file__).parents[3]
@@ -82,7 +82,7 @@ def test_long_recording_says_the_same(folder: Path) -> None:
 def test_bad_lines_are_named_and_kept_out(folder: Path) -> None:
     broken = WIDE.replace("00:00:02;6;0", "00:00:02;six;0") + "2024-13-01 00:00:00;1;0;0\n2024-01-01 00:00:07;1\n"
     code, events, output = detect(folder, broken)
-    assert code == 0 and len(events) == 2
+    assert code == 0 and told(events) == told(detect(folder, WIDE)[1])
     assert "tape.csv:4: Level: 'six' is no number" in output
     assert "tape.csv:7: time: '2024-13-01 00:00:00'" in output
     assert "tape.csv:8: 2 cells" in output
@@ -123,10 +123,15 @@ def test_recording_without_a_known_column_is_refused(folder: Path) -> None:
     assert code == 2 and events == [] and "no column matches a point" in output
 
 
+def test_recording_of_which_nothing_can_be_read_is_refused(folder: Path) -> None:
+    code, events, output = detect(folder, "time,level\n01.03.2024 12:00,3\n")
+    assert code == 2 and events == [] and "tape.csv:2: time: '01.03.2024 12:00'" in output
+
+
 def test_value_out_of_range_is_bad_and_an_empty_cell_no_answer(folder: Path) -> None:
     plant, _ = load_plant(EXAMPLE)
     (folder / "tape.csv").write_text("time,flow,pressure,thermocouple\n2024-01-01,9999,,20\n")
-    (frame,) = frames(Recording(folder / "tape.csv", plant), plant)
+    (frame,) = Recording(folder / "tape.csv", plant).frames()
     quality = dict(zip(frame.points, frame.qualities[0].tolist(), strict=True))
     assert quality == {"cooling.flow": 2, "cooling.pressure": 3, "cooling.thermocouple": 0}
 

@@ -59,10 +59,16 @@ def test_an_explicit_map_takes_short_and_full_names_and_refuses_unknown_ones() -
 def test_bad_lines_are_skipped_and_named_and_the_others_stay() -> None:
     read = parse(["time,a,b", "2020-03-09 10:00:00,1,2", "", "2020-03-09 10:00:01,1", "2020-03-09 10:00:01,x,2",
                   "yesterday,1,2", "2020-03-09 10:00:02,,4", "2020-03-09 09:00:00,1,1", "2020-03-09 10:00:03,nan,1"])
-    assert [(r.line, r.values) for r in read.rows] == [(2, (1.0, 2.0)), (7, (None, 4.0))]
+    assert [(r.line, r.values) for r in read.rows] == [(2, (1.0, 2.0)), (7, (None, 4.0)), (9, (None, 1.0))]
     assert read.rows[1].at_s - read.rows[0].at_s == 2
-    assert [b.line for b in read.bad] == [4, 5, 6, 8, 9]
+    assert [b.line for b in read.bad] == [4, 5, 6, 8]
     assert "backwards" in read.bad[3].reason
+
+
+def test_a_spreadsheet_with_decimal_commas_quotes_and_tabs_is_read() -> None:
+    for text in ('time;"a, of b"\n1;"1,5"\n2;NA', 'time\t"a, of b"\n1\t1.5\n2\t'):
+        read = parse(text.splitlines())
+        assert read.columns == ("a, of b",) and [r.values for r in read.rows] == [(1.5,), (None,)] and not read.bad
 
 
 @pytest.mark.parametrize("text", ["", "time", "time,a,a\n1,2,3", "time,a", "time,a\nx,1"])
