@@ -78,9 +78,8 @@ def _check_duration(
         others = ", ".join(r for r, s in limits.items() if s > 0)
         raise RefusedError(f"{body.name} may not be shelved by {role}" + (f", only by {others}" if others else ""))
     if asked > limit:
-        raise RefusedError(
-            f"{body.name} may be shelved by {role} for {span(limit)} at most, asked was {span(asked)}"
-        )
+        said = span(asked) if span(asked) != span(limit) else "a little more"
+        raise RefusedError(f"{body.name} may be shelved by {role} for {span(limit)} at most, asked was {said}")
 
 
 def words(body: RequestBody) -> str:

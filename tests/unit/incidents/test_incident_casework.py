@@ -211,6 +211,8 @@ def test_shelving_is_limited_by_role_and_the_refusal_names_the_limit() -> None:
     with pytest.raises(RefusedError, match="a may be shelved by operator for 1 h at most, asked was 2 h"):
         check(ShelveAlarm(name="a", reason="x", duration_s=7200), "operator", alarm)
     check(ShelveAlarm(name="a", reason="x", duration_s=7200), "supervisor", alarm)
+    with pytest.raises(RefusedError, match="for 3 d at most, asked was a little more"):
+        check(ShelveAlarm(name="a", reason="x", duration_s=73 * 3600), "engineer", alarm)
     never = AlarmDefinition(name="a", area=PRESS, rules=("a",), shelve_s={"engineer": 60.0})
     with pytest.raises(RefusedError, match="a may not be shelved by operator, only by engineer"):
         check(ShelveAlarm(name="a", reason="x", duration_s=1), "operator", never)
