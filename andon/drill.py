@@ -7,7 +7,7 @@ a person would: by a fault in the machine, and by acknowledging afterwards so th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -151,6 +151,19 @@ class Watcher:
                 self.seen += [Seen(e.fact, e, published) for e in reported.events]
 
 
+def measure(steps: Mapping[str, Step]) -> None:
+    """Set how long after the first step each was seen.
+
+    A scan bears the time of its request; a register that changed between that and the answer was polled as it changed.
+    """
+    changed, polled = steps["register changed"].at, steps["polled"].at
+    if changed and polled:
+        steps["polled"].at = max(changed, polled)
+    for step in steps.values():
+        if step.at and changed:
+            step.ms = round((step.at - changed) / timedelta(milliseconds=1), 3)
+
+
 class Drill:
     def __init__(self, instance: Instance, *, timeout_s: float = 60.0) -> None:
         self.instance, self.timeout_s = instance, timeout_s
@@ -184,10 +197,7 @@ class Drill:
             end = time.monotonic() + self.timeout_s
             while time.monotonic() < end and not self._look(watcher, began, steps):
                 pass
-        first = steps[STEPS[0]].at
-        for step in steps.values():
-            if step.at and first:
-                step.ms = round((step.at - first) / timedelta(milliseconds=1), 3)
+        measure(steps)
         missing = [s.name for s in steps.values() if s.at is None]
         times = [s.ms for s in steps.values() if s.ms is not None]
         return Run(

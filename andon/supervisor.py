@@ -57,6 +57,12 @@ class _Unit:
     last_exit: int | None = None
 
 
+def endings() -> tuple[signal.Signals, ...]:
+    """The signals that end a plant: SIGTERM, SIGINT, and SIGHUP unless `nohup` has it ignored."""
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,)))
+
+
 class Supervisor:
     """Runs the units of one home."""
 
@@ -79,8 +85,8 @@ class Supervisor:
         self._start(unit)
 
     def stop_on_signals(self) -> None:
-        """Let SIGTERM, SIGINT and SIGHUP end `run`; a second one changes nothing, the stop has its own limit."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        """Let the signals of `endings` end `run`; a second one changes nothing, the stop has its own limit."""
+        for number in endings():
             signal.signal(number, self._on_signal)
 
     @property

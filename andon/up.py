@@ -21,7 +21,7 @@ from andon.stack.debian import Say
 from andon.stack.process import Command, require_free, stop_all
 from andon.stack.services import Service, build_all, services_of, start_all
 from andon.status import ask_health, judge
-from andon.supervisor import Supervisor
+from andon.supervisor import Supervisor, endings
 from config.instance import Instance
 from config.yamlfile import ConfigError
 from devices.plant import load_plant
@@ -182,5 +182,5 @@ def _end_on_signals() -> None:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in endings():
         signal.signal(number, interrupt)

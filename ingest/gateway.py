@@ -171,6 +171,8 @@ def _reading(
             known = f": its states are {', '.join(point.states)}" if point.states else ", and the point has no states"
             raise _NotTakenError(field, f"{shown(value)} is text{known}")
         number = float(point.states[value])
+    elif isinstance(value, bool) and point.unit:
+        raise _NotTakenError(field, f"{_kind(value)} is no value in {point.unit}")
     elif isinstance(value, bool | int | float):
         try:
             number = float(value)

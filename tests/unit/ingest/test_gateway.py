@@ -135,6 +135,7 @@ def test_times_are_iso_with_a_zone_or_seconds_or_milliseconds(given: Any, micros
         ({"value": "high"}, "value", "'high' is text, and the point has no states"),
         ({"value": "12.5"}, "value", "'12.5' is text"),
         ({"value": {}}, "value", "an object is no value"),
+        ({"value": True}, "value", "true is no value in bar"),
         ({"value": None}, "value", "null is no value"),
         ({"value": 10**400}, "value", "beyond what a 64-bit float holds"),
         ({"value": float("inf")}, "value", "inf is no value"),
