@@ -21,7 +21,15 @@ from events.devices import CommandFailed, CommandRefused
 from events.envelope import Event, Record, Reported
 from events.incidents import AlarmGrouped, IncidentMerged, IncidentOpened, IncidentReopened, IncidentResolved
 from events.notifications import NotificationIssued
-from events.playbooks import CommandIssued, LockOutIssued, RunFinished, RunStarted, StepFinished, StepStarted
+from events.playbooks import (
+    CommandIssued,
+    LockOutIssued,
+    RunFinished,
+    RunRefused,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
 from events.types import make_id
 from playbooks.plan import PlaybookSet
 from playbooks.run import LATE
@@ -59,7 +67,8 @@ class Shift(RuleBasedStateMachine):
         facts = self.give(said(fact, when=self.clock - age))
         heard = self.shop.brain.now
         if name.startswith("press_pressure") and heard - at(self.clock - age) <= LATE and not self.locked:
-            assert any(isinstance(f, CommandIssued) and f.point == "press.relief_valve" for f in facts)
+            opens = (isinstance(f, CommandIssued) and f.point == "press.relief_valve" for f in facts)
+            assert any(opens) or any(map(is_cut, facts))
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -77,7 +86,7 @@ class Shift(RuleBasedStateMachine):
                                     point="press.pressure", alarm=self.occurrence())  # fmt: skip
         grouped = self.grouping(number, name, opening)
         facts = self.give(said(reopened, grouped, when=self.clock))
-        assert any(isinstance(f, RunStarted) for f in facts) == name.startswith("press_pressure")
+        assert any(isinstance(f, RunStarted) or is_cut(f) for f in facts) == name.startswith("press_pressure")
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), name=RULES)
@@ -235,6 +244,11 @@ class Shift(RuleBasedStateMachine):
             self.shop.tick(self.clock)
         assert self.shop.running == []
         assert all(isinstance(facts[-1], RunFinished) for facts in self.lines().values())
+
+
+def is_cut(fact: Any) -> bool:
+    """It came so often within a minute that it passes for a loop."""
+    return isinstance(fact, RunRefused) and fact.reason.startswith("it sets itself off")
 
 
 def lost(command: CommandIssued, how: type[Any], reason: str) -> Any:
