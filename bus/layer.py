@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any, TypeVar, cast, overload
 
 K = TypeVar("K")
@@ -14,20 +14,19 @@ _ABSENT: Any = object()
 
 
 class Layer(MutableMapping[K, V]):
-    """What lies `under` must not change while it is used. In the order of a dict: keys as below, then the new ones; one
-    that was deleted and is set again is new.
+    """What lies `under` must not change while it is used, but by `settle`. In the order of a dict: keys as below, then
+    the new ones; one that was deleted and is set again is new.
 
     Looked up as seldom as it goes: most keys are UUIDs, whose hash is computed anew each time.
     """
 
-    __slots__ = ("_changes", "_gone", "_len", "_under")
+    __slots__ = ("_changes", "_gone", "_under")
 
     def __init__(self, under: MutableMapping[K, V]) -> None:
         self._under = under
         self._changes: dict[K, V] = {}
         self._gone: set[K] = set()
         """Keys below that were deleted, set again or not."""
-        self._len = len(under)
 
     def __getitem__(self, key: K) -> V:
         found: V = self.get(key, _ABSENT)
@@ -52,8 +51,6 @@ class Layer(MutableMapping[K, V]):
         return key in self._under and key not in self._gone
 
     def __setitem__(self, key: K, value: V) -> None:
-        if key not in self._changes and (key in self._gone or key not in self._under):
-            self._len += 1
         self._changes[key] = value
 
     def __delitem__(self, key: K) -> None:
@@ -62,7 +59,6 @@ class Layer(MutableMapping[K, V]):
             self._gone.add(key)
         elif not changed:
             raise KeyError(key)
-        self._len -= 1
 
     def pop(self, key: K, default: Any = _ABSENT, /) -> Any:
         found = self.get(key, _ABSENT)
@@ -84,7 +80,24 @@ class Layer(MutableMapping[K, V]):
         yield from (k for k in reversed(under) if k not in self._gone)
 
     def __len__(self) -> int:
-        return self._len
+        return len(self._under) - len(self._gone) + sum(map(self._is_new, self._changes))
 
     def _is_new(self, key: K) -> bool:
         return key in self._gone or key not in self._under
+
+
+def layers(*mappings: MutableMapping[Any, Any]) -> tuple[Layer[Any, Any], ...]:
+    """One over each."""
+    return tuple(Layer(m) for m in mappings)
+
+
+def settle(changed: Iterable[Layer[Any, Any]]) -> None:
+    """Make the changes of these layers in what lies under them; they have none then."""
+    for layer in changed:
+        if layer._gone:
+            for key in layer._gone:
+                del layer._under[key]
+            layer._gone.clear()
+        if layer._changes:
+            layer._under.update(layer._changes)
+            layer._changes.clear()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from bus.agenda import Agenda
-from bus.layer import Layer
+from bus.layer import Layer, layers, settle
 from events.envelope import Fact
 from incidents.alarm import Alarm, Maintenance, Recent
 from incidents.definition import AlarmDefinition
@@ -61,7 +61,9 @@ class Alarms:
         """Occurrence, or condition of a level that holds -> name."""
         self._agenda: Agenda[Key] = Agenda()
         self._overridden: MutableMapping[str, None] = {}
-        self._is_draft = False
+        self._layers: tuple[Layer[Any, Any], ...] = ()
+        self._changed: set[Key] | None = None
+        """In a draft: what may be due at another time. The agenda is never its own."""
 
     # --- looked up -------------------------------------------------------------------------------------------------
 
@@ -107,14 +109,25 @@ class Alarms:
     # --- the shape of every part -----------------------------------------------------------------------------------
 
     def draft(self) -> Alarms:
-        draft = Alarms.__new__(Alarms)
-        draft.recent, draft.over, draft.noted = Layer(self.recent), Layer(self.over), Layer(self.noted)
-        draft.devices, draft._overridden = Layer(self.devices), Layer(self._overridden)
-        draft.held, draft.groups = Layer(self.held), Layer(self.groups)
+        draft = Alarms()
+        draft._layers = layers(
+            self.recent, self.over, self.noted, self.devices, self.held, self.groups, self._alarms, self._ids,
+            self._overridden,
+        )  # fmt: skip
+        (draft.recent, draft.over, draft.noted, draft.devices, draft.held, draft.groups, draft._alarms, draft._ids,
+         draft._overridden) = draft._layers  # fmt: skip
         draft.standing, draft.unacknowledged = self.standing, self.unacknowledged
-        draft._alarms, draft._ids = Layer(self._alarms), Layer(self._ids)
-        draft._agenda, draft._is_draft = self._agenda, True
+        draft._agenda, draft._changed = self._agenda, set()
         return draft
+
+    def adopt(self, draft: Alarms, area: Area) -> None:
+        settle(draft._layers)
+        self.standing, self.unacknowledged = draft.standing, draft.unacknowledged
+        self._forget()
+        assert draft._changed is not None
+        for key in draft._changed:
+            self._plan(key, area)
+        draft._changed.clear()
 
     def evolve(self, fact: Fact, at: datetime, area: Area) -> None:
         evolve(self, fact, at, area)
@@ -130,9 +143,9 @@ class Alarms:
     def rebuild(self, area: Area) -> None:
         self._agenda = Agenda()
         for name in {**dict.fromkeys(self._alarms), **{n: None for n, r in self.recent.items() if r.chattering}}:
-            self._plan(name, area)
-        for device, maintenance in self.devices.items():
-            self._agenda.set(("device", device), maintenance.until)
+            self._plan(("alarm", name), area)
+        for device in self.devices:
+            self._plan(("device", device), area)
 
     def save(self) -> SavedAlarms:
         return SavedAlarms(
@@ -163,25 +176,23 @@ class Alarms:
             self._alarms[new.name] = new
         elif old is not None:
             del self._alarms[new.name]
-        self._plan(new.name, area)
+        self._plan(("alarm", new.name), area)
 
     def end(self, occurrence: UUID, why: str) -> None:
         """Remember that it is over."""
         self.over[occurrence] = why
-        if not self._is_draft and len(self.over) > OVER:
-            del self.over[next(iter(self.over))]
+        self._forget()
 
-    def lock(self, device: str, maintenance: Maintenance | None) -> None:
+    def lock(self, device: str, maintenance: Maintenance | None, area: Area) -> None:
         if maintenance is not None:
             self.devices[device] = maintenance
         else:
             self.devices.pop(device, None)
-        if not self._is_draft:
-            self._agenda.set(("device", device), None if maintenance is None else maintenance.until)
+        self._plan(("device", device), area)
 
     def note(self, name: str, recent: Recent, area: Area) -> None:
         self.recent[name] = recent
-        self._plan(name, area)
+        self._plan(("alarm", name), area)
 
     def _index(self, old: Alarm | None, new: Alarm) -> None:
         """Keep what is looked up, and the counts."""
@@ -208,10 +219,21 @@ class Alarms:
         elif old is not None and old.hidden:
             del self._overridden[new.name]
 
-    def _plan(self, name: str, area: Area) -> None:
-        if not self._is_draft:
+    def _forget(self) -> None:
+        while self._changed is None and len(self.over) > OVER:
+            del self.over[next(iter(self.over))]
+
+    def _plan(self, key: Key, area: Area) -> None:
+        if self._changed is not None:
+            self._changed.add(key)
+            return
+        kind, name = key
+        if kind == "device":
+            lock = self.devices.get(name)
+            due = None if lock is None else lock.until
+        else:
             due = _due(self._alarms.get(name), self.recent.get(name), area.index.of(area.name, name))
-            self._agenda.set(("alarm", name), due)
+        self._agenda.set(key, due)
 
 
 def _count(counts: MutableMapping[str, int], key: str, by: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import ClassVar, assert_never
+from typing import ClassVar, assert_never, get_args
 from uuid import UUID
 
 import msgspec
@@ -47,6 +47,10 @@ from incidents.plantwide import Plantwide, SavedPlantwide
 from incidents.thinking import Area, Thinking
 
 STAGE = "incidents"
+_STATELESS = (RequestRefused, InputFailed, *get_args(ConditionFact))
+"""Facts that change no area."""
+_ASKED = ("person ", PLAYBOOK)
+"""How the authors begin of what was asked for."""
 ANSWERED = 1024
 """So many requests are remembered, to know one that is sent again."""
 AT_ONCE = 20_000
@@ -92,8 +96,16 @@ class IncidentsBrain:
         self.answered: dict[UUID, None] = {}
         self._body = b""
         self._index = Index(Definition(areas=()))
+        self._said: list[Event] = []
+        self._drafts: dict[str, Area] = {}
+        """Of the areas in which `_said` was thought: what they become when it is taken over."""
 
     def decide(self, given: Record) -> list[Event]:
+        self._drafts = {}
+        self._said = self._decide(given)
+        return self._said
+
+    def _decide(self, given: Record) -> list[Event]:
         match given:
             case Decision(events=events):
                 return self._conditions(events)
@@ -113,12 +125,17 @@ class IncidentsBrain:
                 assert_never(given)
 
     def evolve(self, events: Sequence[Event]) -> None:
+        drafts, self._drafts = self._drafts, {}
+        thought = bool(drafts) and events is self._said
+        if thought:
+            self._adopt(drafts)
         for e in events:
-            if isinstance(e.fact, Configured):
-                self._configured(e.fact)
-            elif not isinstance(e.fact, RequestRefused | InputFailed | ConditionFact):
-                self._area(e.area).evolve(e.fact, e.at)
-            if isinstance(e.fact, RequestRefused) or e.author.startswith(("person ", PLAYBOOK)):
+            fact = e.fact
+            if isinstance(fact, Configured):
+                self._configured(fact)
+            elif not thought and not isinstance(fact, _STATELESS):
+                self._area(e.area).evolve(fact, e.at)
+            if isinstance(fact, RequestRefused) or e.author.startswith(_ASKED):
                 self.answered[e.cause] = None
                 if len(self.answered) > ANSWERED:
                     del self.answered[next(iter(self.answered))]
@@ -171,7 +188,7 @@ class IncidentsBrain:
             t = Thinking(drafts[e.area], self.now, e.at)
             lifecycle.condition(t, fact)
             _conclude(t)
-            out += _events(t.facts, at=e.at, area=e.area, cause=e.id)
+            out += self._events(t, e.id)
         return out
 
     def _tick(self, given: Tick) -> list[Event]:
@@ -188,7 +205,7 @@ class IncidentsBrain:
                 part.due(t)
             _conclude(t)
             escalation.due(t)
-            out += _events(t.facts, at=self.now, area=name, cause=given.id_for(name))
+            out += self._events(t, given.id_for(name))
         return out
 
     def _request(self, given: Request) -> list[Event]:
@@ -201,7 +218,7 @@ class IncidentsBrain:
         except RefusedError as error:
             refused = RequestRefused(request=given.id, by=given.by, reason=error.reason)
             return _events([refused], at=at, area=given.area, cause=given.id)
-        return _events(t.facts, at=at, area=given.area, cause=given.id, by=given.by)
+        return self._events(t, given.id)
 
     def _asked(self, given: Request, at: datetime) -> Thinking:
         """Raises: RefusedError."""
@@ -230,7 +247,7 @@ class IncidentsBrain:
         t = Thinking(self._draft(PLANT_WIDE), self.now, max((e.at for e in given.events), default=self.now))
         plantwide.reported(t, given)
         _conclude(t)
-        return _events(t.facts, at=t.at, area=PLANT_WIDE, cause=make_id("reported", given.source, given.sequence))
+        return self._events(t, make_id("reported", given.source, given.sequence))
 
     def _configure(self, given: Configure) -> list[Event]:
         if given.version == self.version:
@@ -248,7 +265,20 @@ class IncidentsBrain:
             out += _events(t.facts, at=given.at, area=name, cause=make_id(cause, name))
         return out
 
+    def _events(self, t: Thinking, cause: UUID) -> list[Event]:
+        """What was thought, as events."""
+        if t.facts:
+            self._drafts[t.name] = t.area
+        return _events(t.facts, at=t.at, area=t.name, cause=cause, by=t.by)
+
     # --- the state -------------------------------------------------------------------------------------------------
+
+    def _adopt(self, drafts: dict[str, Area]) -> None:
+        for name, draft in drafts.items():
+            if name in self.areas:
+                self.areas[name].adopt(draft)
+            else:
+                self.areas[name] = draft  # a new one, see `_draft`
 
     def _configured(self, fact: Configured) -> None:
         self.version, self._body, self._index = fact.version, fact.body, Index(unpack(fact.body))

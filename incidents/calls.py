@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bus.agenda import Agenda
-from bus.layer import Layer
+from bus.layer import Layer, layers, settle
 from events import alarms as alarm_facts
 from events import incidents as facts
 from events.envelope import Fact
@@ -81,7 +81,9 @@ class Escalations:
         self._waiting: MutableMapping[str, int] = {}
         """Position or person -> how much is gathered for it."""
         self._agenda: Agenda[UUID] = Agenda()
-        self._is_draft = False
+        self._layers: tuple[Layer[Any, Any], ...] = ()
+        self._changed: set[UUID] | None = None
+        """In a draft: incidents whose place in the agenda may be another. The agenda is never its own."""
 
     def calling(self, incident: UUID) -> int:
         """How many of its alarms call."""
@@ -113,13 +115,24 @@ class Escalations:
         return min((d for d in (self._agenda.first, self.digest_at) if d is not None), default=None)
 
     def draft(self) -> Escalations:
-        draft = Escalations.__new__(Escalations)
-        draft.calls, draft.covered, draft.gathered = Layer(self.calls), Layer(self.covered), Layer(self.gathered)
+        draft = Escalations()
+        draft._layers = layers(
+            self.calls, self.covered, self.gathered, self._calling, self._by_name, self._count, self._waiting
+        )
+        (draft.calls, draft.covered, draft.gathered, draft._calling, draft._by_name, draft._count,
+         draft._waiting) = draft._layers  # fmt: skip
         draft.digest_at, draft.quiet_until, draft.running = self.digest_at, self.quiet_until, self.running
-        draft.touched = {}
-        draft._calling, draft._by_name, draft._count = Layer(self._calling), Layer(self._by_name), Layer(self._count)
-        draft._waiting, draft._agenda, draft._is_draft = Layer(self._waiting), self._agenda, True
+        draft._agenda, draft._changed = self._agenda, set()
         return draft
+
+    def adopt(self, draft: Escalations, area: Area) -> None:
+        settle(draft._layers)
+        self.digest_at, self.quiet_until, self.running = draft.digest_at, draft.quiet_until, draft.running
+        assert draft._changed is not None
+        for id_ in draft._changed:
+            self._plan(id_)
+        draft._changed.clear()
+        draft.touched.clear()  # by the calls themselves, after the last `follow`
 
     def rebuild(self, area: Area) -> None:
         self._agenda = Agenda()
@@ -306,14 +319,17 @@ class Escalations:
         self.running += (call.due is not None) - (before is not None and before.due is not None)
         self.calls[incident] = call
         self._touch(incident)
-        if not self._is_draft:
-            self._agenda.set(incident, call.due)
 
     def _touch(self, incident: UUID) -> None:
-        if self._is_draft:
+        if self._changed is None:
+            self._plan(incident)
+        else:
+            self._changed.add(incident)
             self.touched[incident] = None
-        elif (call := self.calls.get(incident)) is None or call.due is None:
-            self._agenda.set(incident, None)
+
+    def _plan(self, incident: UUID) -> None:
+        call = self.calls.get(incident)
+        self._agenda.set(incident, None if call is None else call.due)
 
 
 def is_urgent(priority: str, area: Area) -> bool:

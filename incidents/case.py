@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import Struct
 
-from bus.layer import Layer
+from bus.layer import Layer, layers, settle
 from events.types import EPOCH, PRIORITIES, Instant, Priority
 
 Status = Literal["candidate", "open", "resolved", "closed", "merged"]
@@ -73,9 +73,12 @@ class Cast:
     """Which alarms an incident is made of. Attributes: names, devices: how often, of all alarms that ever joined;
     standing: occurrence -> name, of those that stand."""
 
-    __slots__ = ("devices", "names", "standing")
+    __slots__ = ("_layers", "_under", "devices", "names", "standing")
 
     def __init__(self) -> None:
+        self._layers: tuple[Layer[Any, Any], ...] = ()
+        self._under: Cast | None = None
+        """What it is a draft of."""
         self.names: MutableMapping[str, int] = {}
         self.devices: MutableMapping[str, int] = {}
         self.standing: MutableMapping[UUID, str] = {}
@@ -91,8 +94,16 @@ class Cast:
 
     def draft(self) -> Cast:
         cast = Cast()
-        cast.names, cast.devices, cast.standing = Layer(self.names), Layer(self.devices), Layer(self.standing)
+        cast._layers = layers(self.names, self.devices, self.standing)
+        cast.names, cast.devices, cast.standing = cast._layers
+        cast._under = self
         return cast
+
+    def adopted(self) -> Cast:
+        """What it is a draft of, changed as the draft was."""
+        assert self._under is not None
+        settle(self._layers)
+        return self._under
 
     def add(self, name: str, device: str, by: int = 1) -> None:
         for counts, key in ((self.names, name), (self.devices, device)):

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bus.agenda import Agenda
-from bus.layer import Layer
+from bus.layer import Layer, layers, settle
 from events import alarms as alarm_facts
 from events import incidents as facts
 from events.envelope import Fact
@@ -73,8 +73,11 @@ class Incidents:
         self._standing: MutableMapping[str, UUID] = {}
         """Alarm name -> its occurrence, if that is in an incident and stands."""
         self._agenda: Agenda[UUID] = Agenda()
-        self._copied: set[UUID] | None = None
-        """In a draft: the casts that are its own. The agenda is never its own."""
+        self._layers: tuple[Layer[Any, Any], ...] = ()
+        self._copied: set[UUID] = set()
+        """In a draft: the casts that are its own."""
+        self._changed: set[UUID] | None = None
+        """In a draft: incidents that may be due at another time. The agenda is never its own."""
 
     # --- looked up -------------------------------------------------------------------------------------------------
 
@@ -122,14 +125,29 @@ class Incidents:
 
     def draft(self) -> Incidents:
         draft = Incidents()
-        draft.number, draft.changes = self.number, dict(self.changes)
+        draft.number, draft.changes = self.number, self.changes
         draft.empty, draft.higher = dict(self.empty), dict(self.higher)
-        draft.last, draft.handed, draft.heirs = Layer(self.last), Layer(self.handed), Layer(self.heirs)
-        draft._incidents, draft._casts = Layer(self._incidents), Layer(self._casts)
-        draft._live, draft._closed = Layer(self._live), Layer(self._closed)
-        draft._incident_of, draft._standing = Layer(self._incident_of), Layer(self._standing)
-        draft._agenda, draft._copied = self._agenda, set()
+        draft._layers = layers(
+            self.last, self.handed, self.heirs, self._incidents, self._casts, self._live, self._closed,
+            self._incident_of, self._standing,
+        )  # fmt: skip
+        (draft.last, draft.handed, draft.heirs, draft._incidents, draft._casts, draft._live, draft._closed,
+         draft._incident_of, draft._standing) = draft._layers  # fmt: skip
+        draft._agenda, draft._changed = self._agenda, set()
         return draft
+
+    def adopt(self, draft: Incidents, area: Area) -> None:
+        for id_ in draft._copied:
+            if (cast := draft._casts.get(id_)) is not None:
+                draft._casts[id_] = cast.adopted()
+        draft._copied.clear()
+        settle(draft._layers)
+        self.number, self.changes = draft.number, draft.changes
+        self.empty, self.higher = dict(draft.empty), dict(draft.higher)
+        assert draft._changed is not None
+        for id_ in draft._changed:
+            self._schedule(id_, area)
+        draft._changed.clear()
 
     def rebuild(self, area: Area) -> None:
         self._agenda = Agenda()
@@ -325,15 +343,17 @@ class Incidents:
         cast = self._casts.get(id_)
         if cast is None:
             cast = self._casts[id_] = Cast()
-        elif self._copied is not None and id_ not in self._copied:
+        elif self._changed is not None and id_ not in self._copied:
             cast = self._casts[id_] = cast.draft()
-        if self._copied is not None:
             self._copied.add(id_)
         return cast
 
     def _schedule(self, id_: UUID, area: Area) -> None:
-        if self._copied is None:
-            self._agenda.set(id_, _closes(self._incidents[id_], area))
+        if self._changed is None:
+            incident = self._incidents.get(id_)
+            self._agenda.set(id_, None if incident is None else _closes(incident, area))
+        else:
+            self._changed.add(id_)
 
 
 def _closes(incident: Incident, area: Area) -> datetime | None:

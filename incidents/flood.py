@@ -63,6 +63,7 @@ class Floods:
     def __init__(self) -> None:
         self.state = SavedFloods()
         self.due: datetime | None = None
+        self._is_draft = False
 
     @property
     def flooded(self) -> bool:
@@ -70,8 +71,12 @@ class Floods:
 
     def draft(self) -> Floods:
         draft = Floods()
-        draft.state = self.state
+        draft.state, draft._is_draft = self.state, True
         return draft
+
+    def adopt(self, draft: Floods, area: Area) -> None:
+        self.state = draft.state
+        self.rebuild(area)
 
     def evolve(self, fact: Fact, at: datetime, area: Area) -> None:
         match fact:
@@ -95,7 +100,8 @@ class Floods:
                 return
             case _:
                 pass  # a flood is over, and those held back go one by one
-        self.rebuild(area)
+        if not self._is_draft:
+            self.rebuild(area)
 
     def rebuild(self, area: Area) -> None:
         state, flood = self.state, area.policy.flood

@@ -192,11 +192,11 @@ def _noted(alarms: Alarms, fact: said.ConditionNoted, at: datetime, area: Area) 
 
 
 def _locked_out(alarms: Alarms, fact: said.DeviceLockedOut, at: datetime, area: Area) -> None:
-    alarms.lock(fact.device, Maintenance(fact.by, fact.reason, fact.until, fact.device))
+    alarms.lock(fact.device, Maintenance(fact.by, fact.reason, fact.until, fact.device), area)
 
 
 def _released(alarms: Alarms, fact: said.DeviceReleased, at: datetime, area: Area) -> None:
-    alarms.lock(fact.device, None)
+    alarms.lock(fact.device, None, area)
 
 
 _CHANGES: dict[type, Callable[[Alarms, Any, datetime, Area], None]] = {

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.layer import Layer
+from bus.layer import Layer, layers, settle
 from events.alarms import AlarmHeard, AlarmsHeard, ConditionCleared, ConditionRaised, FloodBegan, FloodEnded
 from events.envelope import Fact, Reported
 from events.topics import PLANT_WIDE
@@ -58,6 +58,7 @@ class Plantwide:
         self.reached: dict[str, tuple[datetime, bool]] = {}
         self.positions: dict[str, Floods] = {}
         self.heard_at = EPOCH
+        self._layers: tuple[Layer[Any, Any], ...] = ()
         self._counts: dict[tuple[str, ...], int] = {}
         """Patterns -> how many active alarms have them, for those that were asked for."""
 
@@ -69,13 +70,21 @@ class Plantwide:
 
     def draft(self) -> Plantwide:
         draft = Plantwide()
-        if not self.heard_at > EPOCH:
-            return draft  # nothing to copy: any area but the one
         draft.due, draft.heard_at = self.due, self.heard_at
-        draft.sequences, draft.alarms, draft.names = Layer(self.sequences), Layer(self.alarms), Layer(self.names)
+        draft._layers = layers(self.sequences, self.alarms, self.names)
+        draft.sequences, draft.alarms, draft.names = draft._layers
         draft.reached, draft._counts = dict(self.reached), dict(self._counts)
         draft.positions = {name: floods.draft() for name, floods in self.positions.items()}
         return draft
+
+    def adopt(self, draft: Plantwide, area: Area) -> None:
+        if area.name != PLANT_WIDE:
+            return
+        settle(draft._layers)
+        self.due, self.heard_at = draft.due, draft.heard_at
+        self.reached, self._counts = dict(draft.reached), dict(draft._counts)
+        for name, floods in draft.positions.items():
+            self.positions.setdefault(name, Floods()).state = floods.state
 
     def evolve(self, fact: Fact, at: datetime, area: Area) -> None:
         if area.name != PLANT_WIDE:

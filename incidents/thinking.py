@@ -3,6 +3,7 @@
 The parts of an area (`alarms`, `floods`, `incidents`, `escalations`, `plantwide`) have the same shape:
 
     part.draft()                    a copy to think ahead in, at no cost however much stands; it has no agenda
+    part.adopt(draft, area)         become what the draft is, which is a fresh one then
     part.evolve(fact, at, area)     take a fact over; never refuses; `area` is the whole, for what a part looks up there
     part.due                        when it next has something to say by itself (`Tick`)
     part.rebuild(area)              make the agenda anew: after a load, and when the definition changed
@@ -35,6 +36,7 @@ class Area:
     incidents: Incidents = field(default_factory=Incidents)
     escalations: Escalations = field(default_factory=Escalations)
     plantwide: Plantwide = field(default_factory=Plantwide)
+    _draft: Area | None = None
 
     @property
     def definition(self) -> Definition:
@@ -45,13 +47,25 @@ class Area:
         return self.index.policy(self.name)
 
     def draft(self) -> Area:
-        return Area(
+        """A copy to think ahead in. It is handed out once; `adopt` gives it back, for the next thought."""
+        draft, self._draft = self._draft, None
+        return draft or Area(
             self.name, self.index, self.alarms.draft(), self.floods.draft(), self.incidents.draft(),
             self.escalations.draft(), self.plantwide.draft(),
         )  # fmt: skip
 
+    def adopt(self, draft: Area) -> None:
+        """Become what the draft is: as if evolved by all that was said in it."""
+        self.alarms.adopt(draft.alarms, self)
+        self.floods.adopt(draft.floods, self)
+        self.incidents.adopt(draft.incidents, self)
+        self.escalations.adopt(draft.escalations, self)
+        self.plantwide.adopt(draft.plantwide, self)
+        self._draft = draft
+
     def evolve(self, fact: Fact, at: datetime) -> None:
         """Take a fact over: alarms first, as the other parts look at what they became."""
+        self._draft = None
         self.alarms.evolve(fact, at, self)
         self.floods.evolve(fact, at, self)
         self.incidents.evolve(fact, at, self)
@@ -64,6 +78,7 @@ class Area:
         self.rebuild()
 
     def rebuild(self) -> None:
+        self._draft = None
         for part in (self.alarms, self.floods, self.incidents, self.escalations, self.plantwide):
             part.rebuild(self)
 

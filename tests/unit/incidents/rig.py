@@ -28,11 +28,12 @@ def state(brain: Any) -> bytes:
 
 
 class Rig:
-    """Attributes: log: all events so far."""
+    """Attributes: log: all events so far; stage: decides each input once, and takes over what it decided, as a stage
+    does."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
-        self.brain, self.twin = make(), make()
+        self.brain, self.twin, self.stage = make(), make(), make()
         self.log: list[Event] = []
 
     def give(self, given: Record) -> list[Fact]:
@@ -45,6 +46,10 @@ class Rig:
         self.brain.evolve(events)
         self.twin.evolve([decode_event(encode(e)) for e in events])
         assert state(self.twin) == state(self.brain), "the events do not say all"
+        own = self.stage.decide(given)
+        assert encode(own) == encode(events), "it depends on what was decided before and not taken over"
+        self.stage.evolve(own)
+        assert state(self.stage) == state(self.brain), "what was thought is not what the events say"
         self.log += events
         assert len({e.id for e in self.log}) == len(self.log), "an id stands twice"
         return [e.fact for e in events]
