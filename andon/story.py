@@ -45,7 +45,7 @@ class Story:
     Attributes:
         home: an empty folder for what it needs on the way. now: the newest tick.
         every_second: give the ticks too that change nothing, as the plant does: slower, the same story.
-        warnings: files of the plant that are not in force as they are.
+        warnings: files of the plant that are not in force as they are. refused: lines that could not be used.
     """
 
     def __init__(self, folder: Path, home: Path, every_second: bool = False) -> None:
@@ -54,6 +54,7 @@ class Story:
         self.told = Teller(self._asked)
         self.stages = Stages(self.told)
         self.warnings: list[ConfigError] = []
+        self.refused: list[StoryError] = []
         self.now: datetime = EPOCH
         self._number, self._order = count(1), count()
         self._queue: list[tuple[datetime, int, int, Input | Request | Reported]] = []
@@ -70,6 +71,8 @@ class Story:
         for line in inputs.lines:
             self._expect(line.at if isinstance(line, Asked) else line.arrives, line)
         self._begin()
+        for error in inputs.refused:
+            self._refuse(error, self.now)
         while self._queue:
             if not self._pass_time(self._queue[0][0]):
                 self._take(self._queue[0][0])
@@ -107,6 +110,10 @@ class Story:
         body = compiled.definitions[topics.CONDITIONS].pack()
         alarms = {name: alarm.area for name, alarm in unpack(body).alarms.items()}
         self._seen = Seen(self._plant, alarms, self.told)
+
+    def _refuse(self, line: StoryError, at: datetime) -> None:
+        self.refused.append(line)
+        self.told.say(at, INCIDENTS, "line.refused", place=line.place, field=line.field, reason=line.reason)
 
     def _expect(self, at: datetime, what: Input | Request | Reported) -> None:
         """It comes then; at the same moment readings come first, then replies and requests, then the rest."""
@@ -149,6 +156,9 @@ class Story:
         """On its way to the brain; or refused at the desk, where it means nothing at that moment."""
         try:
             request = understand(asked, self._seen)
+        except StoryError as error:
+            self._refuse(error, asked.at)
+            return
         except WordsError as error:
             self.told.say(asked.at, INCIDENTS, "request.refused", asked=asked.type, request=asked.place, by=asked.by,
                           reason=f"{error.field}: {error.reason}")  # fmt: skip
@@ -166,7 +176,9 @@ class Story:
         if moment.configure:
             folder = self._folder / moment.configure
             if not folder.is_dir():
-                raise StoryError(moment.place, "configure", f"there is no folder {moment.configure}")
+                missing = StoryError(moment.place, "configure", f"there is no folder {moment.configure}")
+                self._refuse(missing, moment.arrives)
+                return
             shutil.copytree(folder, self._files, dirs_exist_ok=True)
             self.told.say(moment.arrives, ALARMS, "configured", folder=moment.configure)
             self._configure(moment.arrives)
@@ -248,9 +260,8 @@ def _up(at: datetime) -> datetime:
     return (at + SECOND - RESOLUTION).replace(microsecond=0)
 
 
-def tell(folder: Path, out: Path | None = None) -> tuple[Teller, list[ConfigError]]:
-    """Tell the story in `folder`; with `out`, write its three files there, all or none. The story, and what is wrong
-    with the plant's files.
+def tell(folder: Path, out: Path | None = None) -> Story:
+    """Tell the story in `folder`; with `out`, write its three files there, all or none.
 
     Raises:
         StoryError, ConfigError: it cannot be told.
@@ -264,4 +275,4 @@ def tell(folder: Path, out: Path | None = None) -> tuple[Teller, list[ConfigErro
             (out / f".{name}").write_text(story.told.text(name), "utf-8")
         for name in FILES:
             (out / f".{name}").replace(out / name)
-    return story.told, story.warnings
+    return story

@@ -18,14 +18,19 @@ Out = Annotated[Path | None, typer.Option(help="Write the three files here. [def
 
 
 def main(folder: Folder, out: Out = None) -> None:
-    """Run the plant of a folder over its readings and requests; write alarms, incidents and commands as JSON lines."""
+    """Run the plant of a folder over its readings and requests; write alarms, incidents and commands as JSON lines.
+    Exit code 1 where a line could not be used; the others are told."""
     console = Console(stderr=True, highlight=False)
     try:
-        told, warnings = tell(folder, out or folder)
+        story = tell(folder, out or folder)
     except (StoryError, ConfigError, OSError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
-    for warning in warnings:
+    for warning in story.warnings:
         console.print(str(warning), style="yellow", markup=False, soft_wrap=True)
+    for line in story.refused:
+        console.print(str(line), style="red", markup=False, soft_wrap=True)
     for name in FILES:
-        console.print(f"  {len(told.lines[name]):6}  {out or folder}/{name}", markup=False, soft_wrap=True)
+        console.print(f"  {len(story.told.lines[name]):6}  {out or folder}/{name}", markup=False, soft_wrap=True)
+    if story.refused:
+        raise typer.Exit(1)

@@ -12,7 +12,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -117,27 +117,30 @@ Input = Reading | Moment | Asked
 
 
 class Inputs(Struct, frozen=True):
-    """Attributes: lines: by arrival; at the same moment readings come before requests, ticks and restarts last."""
+    """Attributes: lines: by arrival; at the same moment readings come before requests, ticks and restarts last.
+    refused: lines that cannot be used."""
 
     lines: list[Input]
     replies: list[Reply]
+    refused: list[StoryError]
 
 
 def read(folder: Path, plant: Plant) -> Inputs:
-    """All that happens in the story.
+    """All that happens in the story. A line that cannot be used keeps no other from being told.
 
     Raises:
-        StoryError: a file or a line cannot be used.
+        StoryError: a file cannot be used, or none of its lines.
     """
     if not (folder / "readings.jsonl").is_file():
         raise StoryError("readings.jsonl", "", f"there is none in {folder}")
-    told = [_reading(place, data, plant) for place, data in _lines(folder / "readings.jsonl")]
-    asked = [_asked(place, data) for place, data in _lines(folder / "requests.jsonl")]
-    replies = [_reply(place, data, plant) for place, data in _lines(folder / "replies.jsonl")]
+    refused: list[StoryError] = []
+    told = _each(folder / "readings.jsonl", lambda place, data: _reading(place, data, plant), refused)
+    asked = _each(folder / "requests.jsonl", _asked, refused)
+    replies = _each(folder / "replies.jsonl", lambda place, data: _reply(place, data, plant), refused)
     lines: list[Input] = sorted((*told, *asked), key=lambda line: (line.arrives, _order(line)))
     if not lines:
-        raise StoryError("readings.jsonl", "", "it is empty: nothing happens")
-    return Inputs(lines, replies)
+        raise refused[0] if refused else StoryError("readings.jsonl", "", "it is empty: nothing happens")
+    return Inputs(lines, replies, refused)
 
 
 def _order(line: Input) -> int:
@@ -150,7 +153,19 @@ def _order(line: Input) -> int:
             return 2
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _each(path: Path, make: Callable[[str, dict[str, Any]], T], refused: list[StoryError]) -> list[T]:
+    """What the lines of the file are; those that cannot be used are added to `refused`."""
+    made: list[T] = []
+    for place, line in _lines(path):
+        try:
+            made.append(make(place, _object(place, line)))
+        except StoryError as error:
+            refused.append(error)
+    return made
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Place and text of those that are not empty."""
     if not path.is_file():
         return
     try:
@@ -158,16 +173,18 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     except UnicodeDecodeError as error:
         raise StoryError(path.name, "", f"not UTF-8: byte {error.start}") from None
     for number, line in enumerate(text.split("\n"), 1):
-        place = f"{path.name}:{number}"
-        if not line.strip():
-            continue
-        try:
-            data = json.loads(line, parse_constant=_no_number, object_pairs_hook=_once)
-        except ValueError as error:
-            raise StoryError(place, "", f"no JSON: {error}") from None
-        if not isinstance(data, dict):
-            raise StoryError(place, "", "a line must be an object: {…}")
-        yield place, data
+        if line.strip():
+            yield f"{path.name}:{number}", line
+
+
+def _object(place: str, line: str) -> dict[str, Any]:
+    try:
+        data = json.loads(line, parse_constant=_no_number, object_pairs_hook=_once)
+    except ValueError as error:
+        raise StoryError(place, "", f"no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise StoryError(place, "", "a line must be an object: {…}")
+    return data
 
 
 def _no_number(text: str) -> float:

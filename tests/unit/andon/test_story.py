@@ -62,12 +62,12 @@ def write(story: Path, name: str, *lines: dict[str, Any] | str) -> None:
 
 
 def alarms(story: Path) -> list[tuple[str, str]]:
-    told, _ = tell(story)
+    told = tell(story).told
     return [(line["type"], line.get("state", "")) for line in told.lines["alarms.jsonl"]]
 
 
 def refusals(story: Path) -> list[str]:
-    told, _ = tell(story)
+    told = tell(story).told
     return [line["reason"] for line in told.lines["incidents.jsonl"] if line["type"] == "request.refused"]
 
 
@@ -103,9 +103,11 @@ def test_a_line_that_is_no_reading_is_named_with_its_place(
     folder: Path, line: dict[str, Any] | str, complaint: str
 ) -> None:
     write(folder, "readings", LOW, HIGH, line)
-    with pytest.raises(StoryError) as caught:
-        tell(folder)
-    assert complaint in str(caught.value)
+    story = tell(folder)
+    assert [complaint in str(error) for error in story.refused] == [True]
+    assert [one["type"] for one in story.told.lines["alarms.jsonl"]] == ["alarm.raised"], "the rest is told"
+    (said,) = [one for one in story.told.lines["incidents.jsonl"] if one["type"] == "line.refused"]
+    assert said["place"] == "readings.jsonl:3"
 
 
 @pytest.mark.parametrize(
@@ -127,9 +129,9 @@ def test_a_line_that_is_no_request_is_named_with_its_place(
     folder: Path, line: dict[str, Any], complaint: str
 ) -> None:
     write(folder, "requests", line)
-    with pytest.raises(StoryError) as caught:
-        tell(folder)
-    assert complaint in str(caught.value)
+    story = tell(folder)
+    assert [complaint in str(error) for error in story.refused] == [True]
+    assert [one["type"] for one in story.told.lines["alarms.jsonl"]] == ["alarm.raised"], "the rest is told"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_a_request_that_means_nothing_at_that_moment_is_refused_and_the_story_go
     folder: Path, line: dict[str, Any], complaint: str
 ) -> None:
     write(folder, "requests", line, {**ACKNOWLEDGE, "by": "ben"})
-    told, _ = tell(folder)
+    told = tell(folder).told
     (refused,) = [one for one in told.lines["incidents.jsonl"] if one["type"] == "request.refused"]
     assert (refused["by"], refused["request"]) == ("anna", "requests.jsonl:1") and complaint in refused["reason"]
     assert [one["by"] for one in told.lines["alarms.jsonl"] if one["type"] == "alarm.acknowledged"] == ["ben"]
@@ -155,8 +157,8 @@ def test_a_request_that_means_nothing_at_that_moment_is_refused_and_the_story_go
 
 def test_a_reply_for_a_point_that_is_not_there_is_named_with_its_place(folder: Path) -> None:
     write(folder, "replies", {"point": "press.valve"}, {"point": "press.vale", "outcome": "failed"})
-    with pytest.raises(StoryError, match=r"replies.jsonl:2: point: there is no point 'press.vale', did you mean"):
-        tell(folder)
+    (error,) = tell(folder).refused
+    assert "replies.jsonl:2: point: there is no point 'press.vale', did you mean" in str(error)
 
 
 def test_a_folder_without_points_says_what_is_missing(folder: Path) -> None:
@@ -172,13 +174,20 @@ def test_a_folder_without_readings_is_no_story(folder: Path) -> None:
         tell(folder)
 
 
-def test_the_command_says_the_place_ends_with_1_and_leaves_what_was_there(folder: Path) -> None:
-    for name in FILES:
-        (folder / name).write_text("as before\n", "utf-8")
-    write(folder, "requests", {**ACKNOWLEDGE, "type": "shout"})
+def test_the_command_names_the_line_tells_the_rest_and_ends_with_1(folder: Path) -> None:
+    write(folder, "requests", {**ACKNOWLEDGE, "type": "shout"}, ACKNOWLEDGE)
     result = CliRunner().invoke(app, ["story", str(folder)])
     assert result.exit_code == 1
     assert "requests.jsonl:1: type: 'shout' is no request" in result.output
+    assert "alarm.acknowledged" in (folder / "alarms.jsonl").read_text("utf-8")
+
+
+def test_a_story_that_cannot_be_told_leaves_what_was_there(folder: Path) -> None:
+    for name in FILES:
+        (folder / name).write_text("as before\n", "utf-8")
+    write(folder, "readings", "[1]")
+    result = CliRunner().invoke(app, ["story", str(folder)])
+    assert result.exit_code == 1 and "readings.jsonl:1: a line must be an object" in result.output
     assert {(folder / name).read_text("utf-8") for name in FILES} == {"as before\n"}
     assert not list(folder.glob(".*"))
 
@@ -223,7 +232,7 @@ def test_a_value_may_be_a_state_by_name_and_a_quality_a_word_or_a_number(folder:
         for i, quality in enumerate(["bad", "No_Answer", 1, "Good"])
     ]
     write(folder, "readings", *readings)
-    told, _ = tell(folder)
+    told = tell(folder).told
     assert [line["time"] for line in told.lines["alarms.jsonl"]] == ["2026-03-02T06:00:03Z"]
 
 
@@ -253,7 +262,7 @@ def test_what_joined_an_incident_since_it_was_seen_is_not_acknowledged(folder: P
     write(folder, "readings", LOW, HIGH, {"time": "2026-03-02T06:00:12Z", "point": "press.running", "value": 1})
     write(folder, "requests", {"time": ACKNOWLEDGE["time"], "type": "acknowledge", "by": "anna", "incident": 1,
                                "arrives": "2026-03-02T06:00:14Z"})  # fmt: skip
-    told, _ = tell(folder)
+    told = tell(folder).told
     acknowledged = [line["alarm"] for line in told.lines["alarms.jsonl"] if line["type"] == "alarm.acknowledged"]
     assert acknowledged == ["pressure"]
 
@@ -269,7 +278,7 @@ def test_devices_do_what_they_are_told_unless_the_replies_say_otherwise(folder: 
     write(folder, "readings", LOW, HIGH, {"time": "2026-03-02T06:00:20Z", "tick": True})
 
     def outcomes() -> list[str]:
-        told, _ = tell(folder)
+        told = tell(folder).told
         return [line["type"] for line in told.lines["commands.jsonl"] if line["type"].startswith("command.")]
 
     assert outcomes() == ["command.issued", "command.succeeded"]
@@ -281,8 +290,8 @@ def test_devices_do_what_they_are_told_unless_the_replies_say_otherwise(folder: 
 
 def test_a_file_that_cannot_be_used_is_said_and_the_rest_is_told(folder: Path) -> None:
     (folder / "rules" / "oil.yaml").write_text("area: hall/press\nrules: [\n", "utf-8")
-    told, warnings = tell(folder)
-    assert [warning.file for warning in warnings] == ["rules/oil.yaml"]
-    assert told.lines["incidents.jsonl"][0]["type"] == "file.refused"
-    assert told.lines["incidents.jsonl"][0]["place"].startswith("rules/oil.yaml:")
-    assert [line["type"] for line in told.lines["alarms.jsonl"]] == ["alarm.raised"]
+    story = tell(folder)
+    assert [warning.file for warning in story.warnings] == ["rules/oil.yaml"]
+    assert story.told.lines["incidents.jsonl"][0]["type"] == "file.refused"
+    assert story.told.lines["incidents.jsonl"][0]["place"].startswith("rules/oil.yaml:")
+    assert [line["type"] for line in story.told.lines["alarms.jsonl"]] == ["alarm.raised"]
