@@ -59,6 +59,8 @@ def moved(desk: Desk, here: Here, incident: UUID, to: UUID, why: str, opening: i
     if to in area.known if why == "split" else known.ended:
         return
     playbooks = () if known.ended else tuple(dict.fromkeys((*known.past, *known.owes)))
+    if not playbooks and here.area not in desk.memory.current:
+        return  # no playbook will run here
     fact = RunsHandedOn(incident=incident, to=to, opening=opening, playbooks=playbooks, why=why)  # type: ignore[arg-type]
     desk.say(STAGE, here, fact)
 
