@@ -19,6 +19,7 @@ from ingest.roster import Roster
 
 PATH = "/v1/readings"
 CONFIRM_WITHIN_S = 10.0
+_DISCARDED = 64 * LARGEST
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,9 +45,16 @@ class Intake:
                     self._errors(411, Refused("Content-Length", "say how long the body is"))
                 elif int(length) > LARGEST:
                     self.close_connection = True
+                    self._discard(int(length))
                     self._errors(413, Refused("payload", f"{length} bytes: at most {LARGEST} in one request"))
                 else:
                     self._take(self.rfile.read(int(length)))
+
+            def _discard(self, length: int) -> None:
+                """Read what is not taken: most clients send all of it before they listen to an answer."""
+                left = min(length, _DISCARDED)
+                while left and (part := self.rfile.read(min(left, LARGEST))):
+                    left -= len(part)
 
             def _take(self, body: bytes) -> None:
                 read = gateway.read(roster, "plain", "", body, time.time_ns() // 1000)
