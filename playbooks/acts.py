@@ -12,7 +12,7 @@ from events.playbooks import CommandIssued, QuestionAsked, Scalar
 from events.types import make_id
 from playbooks import names
 from playbooks.places import general, inside
-from playbooks.plan import (
+from playbooks.recipe import (
     Ask,
     Choose,
     Delay,

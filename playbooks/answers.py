@@ -16,7 +16,7 @@ from events.playbooks import QuestionAnswered, QuestionClosed, Scalar
 from events.requests import AnswerQuestion, RequestRefused
 from playbooks.permissions import RefusedError
 from playbooks.places import general
-from playbooks.plan import Ask, OfIncident, Read, Task
+from playbooks.recipe import Ask, OfIncident, Read, Task
 from playbooks.run import StepState
 from playbooks.turn import Turn
 

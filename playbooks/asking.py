@@ -16,7 +16,8 @@ from playbooks.area import apart
 from playbooks.desk import Desk, Here, title
 from playbooks.permissions import RefusedError
 from playbooks.places import general, holds
-from playbooks.plan import Ask, OnRequest, Task
+from playbooks.plan import OnRequest
+from playbooks.recipe import Ask, Task
 from playbooks.run import Run
 from playbooks.turn import Book
 

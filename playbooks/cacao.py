@@ -15,7 +15,7 @@ from uuid import UUID
 
 from devices.plant import Plant
 from events.types import make_id
-from playbooks import plan, wording
+from playbooks import plan, recipe, wording
 
 Object = dict[str, Any]
 _LEADS = ("on_completion", "on_success", "on_failure", "on_true", "on_false")
@@ -69,32 +69,32 @@ class _Export:
 
     def _exception(self) -> str:
         """What happens when a step fails and says nothing of its own."""
-        undone = [s for s in plan.every_step(self._book.steps) if s.undo]
+        undone = [s for s in recipe.every_step(self._book.steps) if s.undo]
         undo = "; ".join(wording.act(u.act, self._plant) for s in reversed(undone) for u in s.undo)
         said = (f"Undo what was done: {undo}. " if undo else "") + f"Tell {self._book.escalate_to}."
         end = self._step("end", "exception-end", {})
         more = {"commands": [_manual(said)], "agent": self._agent(self._book.escalate_to), "on_completion": end}
         return self._step("action", "exception", {"name": "when a step fails", **more})
 
-    def _steps(self, steps: tuple[plan.Step, ...], after: str, prefix: str, failed: str = "") -> str:
+    def _steps(self, steps: tuple[recipe.Step, ...], after: str, prefix: str, failed: str = "") -> str:
         """The id of the first; they are made from the last one back, since each names its follower. Args: failed: where
         a step leads that fails and has no answer of its own; "" to the exception."""
         for step in reversed(steps):
             after = self._of(step, after, prefix + step.step, failed)
         return after
 
-    def _branch(self, steps: tuple[plan.Step, ...], place: str) -> str:
+    def _branch(self, steps: tuple[recipe.Step, ...], place: str) -> str:
         """Each branch has an end of its own."""
         return self._steps(steps, self._step("end", f"{place}/end", {}), f"{place}/")
 
-    def _of(self, step: plan.Step, after: str, place: str, failed: str) -> str:
+    def _of(self, step: recipe.Step, after: str, place: str, failed: str) -> str:
         if step.only_if is None:
             return self._done(step, after, place, failed)
         done = self._done(step, self._step("end", f"{place}/if/end", {}), place)
         body = {"condition": step.only_if.said, "on_true": done, **_follows(after, failed)}
         return self._step("if-condition", f"{place}/if", body)
 
-    def _done(self, step: plan.Step, after: str, place: str, failed: str = "") -> str:
+    def _done(self, step: recipe.Step, after: str, place: str, failed: str = "") -> str:
         """The step itself, whatever its `only_if` says."""
         if step.handler:
             failed = self._steps(step.handler, after, f"{place}!/", failed)
@@ -102,29 +102,29 @@ class _Export:
             failed = after
         follows = _follows(after, failed)
         match step.act:
-            case plan.Group(steps=steps):
+            case recipe.Group(steps=steps):
                 return self._steps(steps, after, f"{place}/", failed)
-            case plan.Choose(cases=cases, otherwise=otherwise):
+            case recipe.Choose(cases=cases, otherwise=otherwise):
                 return self._choice(cases, otherwise, follows, place)
-            case plan.Parallel(branches=branches) if len(branches) > 1:
+            case recipe.Parallel(branches=branches) if len(branches) > 1:
                 begins = [self._branch(steps, f"{place}/{i}") for i, steps in enumerate(branches, 1)]
                 return self._step("parallel", place, {"next_steps": begins, **follows})
-            case plan.Parallel(branches=branches):
+            case recipe.Parallel(branches=branches):
                 return self._steps(branches[0] if branches else (), after, f"{place}/", failed)
-            case plan.Repeat(steps=steps):
+            case recipe.Repeat(steps=steps):
                 body = {"condition": _again(step.act), "on_true": self._branch(steps, place), **follows}
                 return self._step("while-condition", place, body)
-            case plan.Stop(text=text):
+            case recipe.Stop(text=text):
                 end = self._step("end", f"{place}/end", {})
                 return self._action(step, f"Stop here: {text}", {"on_completion": end}, place)
-            case plan.Delay(seconds=seconds):
+            case recipe.Delay(seconds=seconds):
                 more = {"delay": round(seconds * 1000), **follows}
                 return self._action(step, wording.act(step.act, self._plant), more, place)
             case act:
                 return self._action(step, wording.act(act, self._plant), follows, place)
 
     def _choice(
-        self, cases: tuple[plan.Case, ...], otherwise: tuple[plan.Step, ...], follows: Object, place: str
+        self, cases: tuple[recipe.Case, ...], otherwise: tuple[recipe.Step, ...], follows: Object, place: str
     ) -> str:
         first, *rest = cases
         body: Object = {"condition": first.condition.said, "on_true": self._branch(first.steps, f"{place}/1")}
@@ -135,18 +135,18 @@ class _Export:
             body["on_false"] = self._branch(otherwise, f"{place}/else")
         return self._step("if-condition", place, {**body, **follows})
 
-    def _action(self, step: plan.Step, said: str, follows: Object, place: str) -> str:
+    def _action(self, step: recipe.Step, said: str, follows: Object, place: str) -> str:
         more: Object = {"name": place, "description": said, **follows}
         if step.timeout_s:
             more["timeout"] = round(step.timeout_s * 1000)
         if step.retry:
             more["description"] += f" (up to {step.retry + 1} attempts)"
         match step.act:
-            case plan.Http() as act:
+            case recipe.Http() as act:
                 more |= {"commands": [_http(act)], "agent": self._agent("Andon")}
-            case plan.Ask(to=to) | plan.Task(to=to):
+            case recipe.Ask(to=to) | recipe.Task(to=to):
                 more |= {"commands": [_manual(said)], "agent": self._agent(to)}
-            case plan.Write(edge=edge) | plan.Read(edge=edge):
+            case recipe.Write(edge=edge) | recipe.Read(edge=edge):
                 more |= {"commands": [_manual(said)], "agent": self._agent(f"Andon edge {edge}")}
             case _:
                 more |= {"commands": [_manual(said)], "agent": self._agent("Andon")}
@@ -178,7 +178,7 @@ def _follows(after: str, failed: str) -> Object:
     return {"on_success": after} | ({"on_failure": failed} if failed else {})
 
 
-def _again(act: plan.Repeat) -> str:
+def _again(act: recipe.Repeat) -> str:
     bound = f"passes < {act.most}"
     if act.until is not None:
         return f"{bound} && !({act.until.said})"
@@ -190,7 +190,7 @@ def _manual(said: str) -> Object:
     return {"type": "manual", "command_b64": text, "description": said, "playbook_activity": _ACTIVITY}
 
 
-def _http(act: plan.Http) -> Object:
+def _http(act: recipe.Http) -> Object:
     line = f"{act.method} {act.url} HTTP/1.1"
     made: Object = {"type": "http-api", "command": line, "playbook_activity": _ACTIVITY}
     if act.headers:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from config.yamlfile import ConfigError, Document
 from devices.plant import Plant
-from playbooks import files, plan, written
+from playbooks import files, plan, recipe, written
 from playbooks.stepping import Stepper
 from playbooks.terms import Terms
 from playbooks.tree import Placed, Reader, every, items, one_of, unknown
@@ -35,10 +35,10 @@ class Compiled(NamedTuple):
     errors: list[ConfigError]
 
 
-def _begins(step: plan.Step) -> int:
+def _begins(step: recipe.Step) -> int:
     """How many steps may begin there: itself and all within, in each pass."""
-    *inner, handler, undo = (sum(map(_begins, steps)) for steps in plan.within(step))
-    times = step.act.most if isinstance(step.act, plan.Repeat) else 1
+    *inner, handler, undo = (sum(map(_begins, steps)) for steps in recipe.within(step))
+    times = step.act.most if isinstance(step.act, recipe.Repeat) else 1
     return 1 + times * sum(inner) + handler + undo
 
 
@@ -68,7 +68,7 @@ class Compiler:
         reader.errors += terms.learn(steps, self._called(steps))
         stepper = Stepper(reader, terms, self._plant, file.area, self._steps_of)
         book = plan.Playbook(file.id, file.title or file.id, file.area, (), stepper.steps(steps))
-        if sum(1 for _ in plan.every_step(book.steps)) > MOST_STEPS:
+        if sum(1 for _ in recipe.every_step(book.steps)) > MOST_STEPS:
             reason = f"with those of the playbooks that it calls, it has more than {MOST_STEPS} steps"
             reader.errors.append(document.error("$.steps", reason))
         elif (most := sum(map(_begins, book.steps))) > MOST_BEGUN:

@@ -20,7 +20,8 @@ from events.types import make_id
 from playbooks import endings, guard, names, past, walk
 from playbooks.answers import Ended
 from playbooks.area import Area, Memory, apart, fresh
-from playbooks.plan import OnIncident, Write
+from playbooks.plan import OnIncident
+from playbooks.recipe import Write
 from playbooks.run import LATE, Run, RunFact
 from playbooks.triggers import Cause
 from playbooks.turn import Book, Obstacle, Turn

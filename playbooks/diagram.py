@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from devices.plant import Plant
-from playbooks import plan, wording
+from playbooks import plan, recipe, wording
 from playbooks.places import branches
 
 _SHAPES = {"step": ("[", "]"), "choice": ("{", "}"), "end": ("([", "])"), "ask": ("[/", "/]")}
@@ -30,35 +30,35 @@ class _Chart:
         if ends:
             self._join(ends, self._node("end", "completed"))
         if self._failures:
-            undone = ", what was done is undone" if any(s.undo for s in plan.every_step(book.steps)) else ""
+            undone = ", what was done is undone" if any(s.undo for s in recipe.every_step(book.steps)) else ""
             self._join(self._failures, self._node("end", f"failed{undone}: {book.escalate_to} is told"), dotted=True)
         return "\n".join(self._lines) + "\n"
 
-    def _steps(self, steps: tuple[plan.Step, ...], ends: Ends) -> Ends:
+    def _steps(self, steps: tuple[recipe.Step, ...], ends: Ends) -> Ends:
         for step in steps:
             ends = self._step(step, ends)
         return ends
 
-    def _step(self, step: plan.Step, ends: Ends) -> Ends:
+    def _step(self, step: recipe.Step, ends: Ends) -> Ends:
         match step.act:
-            case plan.Choose():
+            case recipe.Choose():
                 return self._choose(step, step.act, ends)
-            case plan.Group(steps=steps):
+            case recipe.Group(steps=steps):
                 inner = self._steps(steps, ends)
-            case plan.Parallel(branches=many):
+            case recipe.Parallel(branches=many):
                 fork = self._node("step", "beside each other")
                 self._join(ends, fork)
                 inner = [end for steps in many for end in self._steps(steps, [(fork, "")])]
-            case plan.Repeat(steps=steps):
+            case recipe.Repeat(steps=steps):
                 head = self._node("choice", wording.act(step.act, self._plant))
                 self._join(ends, head)
                 self._join(self._steps(steps, [(head, "pass")]), head)
                 inner = [(head, "enough")]
-            case plan.Stop():
+            case recipe.Stop():
                 self._join(ends, self._node("end", wording.act(step.act, self._plant)))
                 return []
             case act:
-                shape = "ask" if isinstance(act, plan.Ask | plan.Task) else "step"
+                shape = "ask" if isinstance(act, recipe.Ask | recipe.Task) else "step"
                 name = "" if wording.unnamed(step) else f"{step.step}: "
                 node = self._node(shape, name + wording.act(act, self._plant))
                 self._join(ends, node)
@@ -66,10 +66,10 @@ class _Chart:
         skipped = [(node, "not so") for node, _ in ends] if step.only_if is not None else []
         return [*inner, *skipped, *self._failed(step, inner)]
 
-    def _failed(self, step: plan.Step, inner: Ends) -> Ends:
+    def _failed(self, step: recipe.Step, inner: Ends) -> Ends:
         """Where the arrow of its failure leads; what goes on after it goes on from the ends that are returned."""
-        counted = isinstance(step.act, plan.Repeat) and step.act.until is None
-        if (counted or isinstance(step.act, plan.Delay | plan.Notify | plan.Group)) and not step.handler:
+        counted = isinstance(step.act, recipe.Repeat) and step.act.until is None
+        if (counted or isinstance(step.act, recipe.Delay | recipe.Notify | recipe.Group)) and not step.handler:
             return []
         failed = [(node, "fails") for node, _ in inner]
         if step.handler:
@@ -79,7 +79,7 @@ class _Chart:
         self._failures += failed
         return []
 
-    def _choose(self, step: plan.Step, act: plan.Choose, ends: Ends) -> Ends:
+    def _choose(self, step: recipe.Step, act: recipe.Choose, ends: Ends) -> Ends:
         one = len(act.cases) == 1
         node = self._node("choice", act.cases[0].condition.said if one else f"{step.step}: which?")
         self._join(ends, node)

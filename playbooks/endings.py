@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from events.playbooks import QuestionClosed, RunEnding, RunEscalated, RunFinished, RunOutcome
 from playbooks.places import HOLDING, general, holds, undo
-from playbooks.plan import Ask, Playbook, Step, Stop, Task, Write
+from playbooks.plan import Playbook
+from playbooks.recipe import Ask, Step, Stop, Task, Write
 from playbooks.run import StepState
 from playbooks.turn import Turn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from devices.plant import Plant
-from playbooks import plan, wording
+from playbooks import plan, recipe, wording
 from playbooks.places import inside
 
 _MODES = {
@@ -47,11 +47,11 @@ class _Steps:
     def __init__(self, book: plan.Playbook, plant: Plant) -> None:
         self._watches, self._plant = book.watches, plant
 
-    def lines(self, steps: tuple[plan.Step, ...], number: str, indent: str) -> Iterator[str]:
+    def lines(self, steps: tuple[recipe.Step, ...], number: str, indent: str) -> Iterator[str]:
         for i, step in enumerate(steps, 1):
             yield from self._step(step, f"{number}{i}", indent)
 
-    def _step(self, step: plan.Step, number: str, indent: str) -> Iterator[str]:
+    def _step(self, step: recipe.Step, number: str, indent: str) -> Iterator[str]:
         name = "" if wording.unnamed(step) else f"{step.step}: "
         yield f"{indent}{number}. {name}{wording.act(step.act, self._plant)}{self._for(step.act)}{_terms(step)}."
         within = f"{indent}   "
@@ -65,37 +65,38 @@ class _Steps:
             elif inner:
                 yield from self.lines(inner, f"{number}.", within)
 
-    def _for(self, act: plan.Act) -> str:
+    def _for(self, act: recipe.Act) -> str:
         """How long a condition must have held, said behind it."""
-        watch = self._watches.get(act.condition.text.removeprefix("watch.")) if isinstance(act, plan.WaitFor) else None
+        waits_for = act.condition.text if isinstance(act, recipe.WaitFor) else ""
+        watch = self._watches.get(waits_for.removeprefix("watch."))
         return f" for {wording.span(watch.for_s)}" if watch is not None and watch.for_s else ""
 
 
-def _heading(act: plan.Act, prefix: str) -> str:
+def _heading(act: recipe.Act, prefix: str) -> str:
     """What stands above the steps at a prefix such as ".case2."."""
     branch = prefix.strip(".")
     match act:
-        case plan.Choose(cases=cases):
+        case recipe.Choose(cases=cases):
             if branch == "else":
                 return "else"
             if branch == "then":
                 return "then"
             return f"if {cases[int(branch.removeprefix('case')) - 1].condition.said}"
-        case plan.Parallel():
+        case recipe.Parallel():
             return f"side {branch.removeprefix('branch')}"
         case _:
             return ""
 
 
-def _terms(step: plan.Step) -> str:
+def _terms(step: recipe.Step) -> str:
     """How long, how often, and what then."""
     said = ""
     if step.only_if is not None:
         said += f", only if {step.only_if.said}"
-    if not isinstance(step.act, plan.Delay | plan.Notify | plan.Set | plan.Stop) and step.timeout_s:
-        word = "at most" if isinstance(step.act, plan.WaitFor | plan.Ask | plan.Task) else "within"
+    if not isinstance(step.act, recipe.Delay | recipe.Notify | recipe.Set | recipe.Stop) and step.timeout_s:
+        word = "at most" if isinstance(step.act, recipe.WaitFor | recipe.Ask | recipe.Task) else "within"
         said += f", {word} {wording.span(step.timeout_s)}"
-    if isinstance(step.act, plan.Ask):
+    if isinstance(step.act, recipe.Ask):
         said += f"; no answer means {step.act.otherwise or 'no'}"
     if step.retry:
         pause = f" after {wording.span(step.pause_s)}" if step.pause_s else ""

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from events.playbooks import RunStarted
 from playbooks.area import Area, Memory
-from playbooks.plan import Limit, Write
+from playbooks.plan import Limit
+from playbooks.recipe import Write
 from playbooks.run import Link, Run, cause_of
 from playbooks.turn import Book, Obstacle
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from bus.agenda import Agenda
 from playbooks.places import general
-from playbooks.plan import WaitFor
+from playbooks.recipe import WaitFor
 from playbooks.run import Run
 from playbooks.turn import Book
 

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from events.playbooks import Scalar
 from expressions import Expr, Value, evaluate, parse
-from playbooks.plan import Condition, Playbook
+from playbooks.plan import Playbook
+from playbooks.recipe import Condition
 from playbooks.run import Run
 
 Names = dict[str, Value]

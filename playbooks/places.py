@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from playbooks.plan import Choose, Group, Parallel, Repeat, Step
+from playbooks.recipe import Choose, Group, Parallel, Repeat, Step
 
 HOLDING = Group | Choose | Parallel | Repeat
 """Steps that hold others."""

@@ -16,7 +16,7 @@ from config.yamlfile import Document
 from devices.plant import Device, Plant, Point
 from expressions import evaluate, names, show
 from expressions.check import same_unit
-from playbooks import plan, written
+from playbooks import plan, recipe, written
 from playbooks.acts import lasts
 from playbooks.terms import Terms
 from playbooks.tree import Placed, Reader, unknown
@@ -41,9 +41,9 @@ class Stepper:
         self._noting, self._terms, self._points = reader.noting, terms, plant.points
         self._area, self._calls = area, calls
 
-    def steps(self, placed: Iterable[Placed]) -> tuple[plan.Step, ...]:
+    def steps(self, placed: Iterable[Placed]) -> tuple[recipe.Step, ...]:
         """What could be made; mistakes are noted at the reader."""
-        found: list[plan.Step] = []
+        found: list[recipe.Step] = []
         for step in placed:
             with self._noting():
                 found.append(self._step(step))
@@ -59,19 +59,19 @@ class Stepper:
             raise self._document.error(at, f"{value} is not more than 0 and at most 7 days")
         return seconds
 
-    def _step(self, p: Placed) -> plan.Step:
+    def _step(self, p: Placed) -> recipe.Step:
         said = p.said
         acts = self._acts(p)
         timeout_s, valid_s = self._times(p)
         on_error = getattr(said, "on_error", "stop")
-        made = plan.Step(
+        made = recipe.Step(
             p.name, acts[0], timeout_s, valid_s, retry=getattr(said, "retry", 0),
             pause_s=self.span(f"{p.at}.pause", getattr(said, "pause", 0), 0.0),
             on_error="continue" if on_error == "continue" else "stop",
         )  # fmt: skip
         if len(acts) > 1:  # each with its own attempts, one after the other
             inner = tuple(replace(made, step=str(i), act=act) for i, act in enumerate(acts, 1))
-            made = replace(made, act=plan.Group(inner), timeout_s=0.0, valid_s=0.0, retry=0, pause_s=0.0)
+            made = replace(made, act=recipe.Group(inner), timeout_s=0.0, valid_s=0.0, retry=0, pause_s=0.0)
         made = replace(
             made, handler=self.steps(p.branches.get("on_error", ())), undo=self.steps(p.branches.get("undo", ())),
             only_if=self._terms.condition(f"{p.at}.only_if", said.only_if) if said.only_if else None,
@@ -99,7 +99,7 @@ class Stepper:
             raise self._document.error(f"{p.at}.not_after", reason)
         return timeout_s, valid_s
 
-    def _acts(self, p: Placed) -> list[plan.Act]:
+    def _acts(self, p: Placed) -> list[recipe.Act]:
         """What it does: one act, or one for each point."""
         at, terms = p.at, self._terms
         match p.said:
@@ -109,16 +109,16 @@ class Stepper:
                 return [self._read(f"{at}.read", into, point) for into, point in said.read.items()]
             case written.WaitFor() as said:
                 for_s = self.span(f"{at}.for", said.for_, 0.0)
-                return [plan.WaitFor(terms.condition(f"{at}.wait_for", said.wait_for, for_s))]
+                return [recipe.WaitFor(terms.condition(f"{at}.wait_for", said.wait_for, for_s))]
             case written.Delay() as said:
-                return [plan.Delay(self.span(f"{at}.delay", said.delay))]
+                return [recipe.Delay(self.span(f"{at}.delay", said.delay))]
             case written.Notify() as said:
-                return [plan.Notify(said.notify, terms.text(f"{at}.text", said.text), said.priority)]
+                return [recipe.Notify(said.notify, terms.text(f"{at}.text", said.text), said.priority)]
             case written.Ask() as said:
                 return [self._ask(at, said)]
             case written.Task() as said:
                 checklist = (terms.text(f"{at}.checklist[{i}]", text) for i, text in enumerate(said.checklist))
-                return [plan.Task(terms.text(f"{at}.task", said.task), said.to, said.role, said.priority,
+                return [recipe.Task(terms.text(f"{at}.task", said.task), said.to, said.role, said.priority,
                                   tuple(checklist), said.picture)]  # fmt: skip
             case written.Http() as said:
                 return [self._http(f"{at}.http", said.http)]
@@ -129,46 +129,48 @@ class Stepper:
             case written.Set() as said:
                 return [self._set(at, said)]
             case written.Stop() as said:
-                return [plan.Stop(said.outcome, terms.text(f"{at}.stop", said.stop))]
+                return [recipe.Stop(said.outcome, terms.text(f"{at}.stop", said.stop))]
             case _:
                 return [self._holding(p)]
 
-    def _holding(self, p: Placed) -> plan.Act:
+    def _holding(self, p: Placed) -> recipe.Act:
         """An act that holds steps."""
         at, condition, document = p.at, self._terms.condition, self._document
         within = {name: self.steps(branch) for name, branch in p.branches.items()}
         match p.said:
             case written.If() as said:
-                case = plan.Case(condition(f"{at}.if", said.if_), within.get("then", ()))
-                return plan.Choose((case,), within.get("else", ()))
+                case = recipe.Case(condition(f"{at}.if", said.if_), within.get("then", ()))
+                return recipe.Choose((case,), within.get("else", ()))
             case written.Choose() as said:
-                cases = tuple(plan.Case(condition(f"{at}.choose[{i}].when", case.when), within.get(f"case{i + 1}", ()))
-                              for i, case in enumerate(said.choose))  # fmt: skip
-                return plan.Choose(cases, within.get("else", ()))
+                cases = tuple(
+                    recipe.Case(condition(f"{at}.choose[{i}].when", case.when), within.get(f"case{i + 1}", ()))
+                    for i, case in enumerate(said.choose)
+                )
+                return recipe.Choose(cases, within.get("else", ()))
             case written.Parallel() as said:
-                return plan.Parallel(tuple(within.get(f"branch{i + 1}", ()) for i in range(len(said.parallel))))
+                return recipe.Parallel(tuple(within.get(f"branch{i + 1}", ()) for i in range(len(said.parallel))))
             case written.Repeat():
                 steps = within.get("steps", ())
                 if not steps and not p.detail.steps:
                     raise document.error(f"{at}.repeat", "it repeats nothing", key="steps")
                 match p.detail:
                     case written.Times(times=times):
-                        return plan.Repeat(steps, times)
+                        return recipe.Repeat(steps, times)
                     case written.Until(until=until, most=most):
-                        return plan.Repeat(steps, most, until=condition(f"{at}.repeat.until", until))
+                        return recipe.Repeat(steps, most, until=condition(f"{at}.repeat.until", until))
                     case written.While(while_=while_, most=most):
-                        return plan.Repeat(steps, most, while_=condition(f"{at}.repeat.while", while_))
+                        return recipe.Repeat(steps, most, while_=condition(f"{at}.repeat.while", while_))
                 raise TypeError(f"no repeat: {p.detail}")
             case written.Call() as said:
                 called = self._calls(f"{at}.call", said.call)
                 self._terms.watches |= called.watches
-                return plan.Group(called.steps, of=said.call)
+                return recipe.Group(called.steps, of=said.call)
             case said:
                 raise TypeError(f"no kind of step: {said}")
 
     # --- devices ---------------------------------------------------------------------------------------------------
 
-    def _write(self, step: str, said: written.Write, name: str, value: float | str) -> plan.Write:
+    def _write(self, step: str, said: written.Write, name: str, value: float | str) -> recipe.Write:
         at = f"{step}.write"
         device, point = self._point(at, name, key=name)
         if not point.writable:
@@ -183,7 +185,7 @@ class Stepper:
             reason = f"{name}: {target:g} {point.unit}".rstrip() + f" is not within {low:g}..{high:g}"
             raise self._document.error(at, reason, key=name)
         condition = said.precondition
-        return plan.Write(
+        return recipe.Write(
             device.edge, device.device, name, target,
             point.writable.tolerance if said.tolerance is None else said.tolerance, low, high,
             self._terms.precondition(f"{step}.precondition", condition, device.edge) if condition else "",
@@ -211,12 +213,12 @@ class Stepper:
             raise self._document.error(f"{at}.{name}", reason)
         return show(tree)
 
-    def _read(self, at: str, into: str, name: str) -> plan.Read:
+    def _read(self, at: str, into: str, name: str) -> recipe.Read:
         device, _ = self._point(f"{at}.{into}", name)
         if device.area != self._area:
             reason = f"point '{name}' is of area '{device.area}'; a playbook reads only points of its own area"
             raise self._document.error(f"{at}.{into}", reason)
-        return plan.Read(device.edge, device.device, name, into)
+        return recipe.Read(device.edge, device.device, name, into)
 
     def _point(self, at: str, name: str, key: str | None = None) -> tuple[Device, Point]:
         if (found := self._points.get(name)) is None:
@@ -228,7 +230,7 @@ class Stepper:
 
     # --- people and other systems ----------------------------------------------------------------------------------
 
-    def _ask(self, at: str, said: written.Ask) -> plan.Ask:
+    def _ask(self, at: str, said: written.Ask) -> recipe.Ask:
         choices = tuple(said.choices)
         if len(set(choices)) != len(choices) or len(choices) == 1:
             raise self._document.error(f"{at}.choices", "at least two, and all different")
@@ -236,10 +238,10 @@ class Stepper:
             raise self._document.error(f"{at}.otherwise", unknown("choice", said.otherwise, choices))
         if said.four_eyes and choices:
             raise self._document.error(f"{at}.four_eyes", "two persons say yes; they do not choose")
-        return plan.Ask(self._terms.text(f"{at}.ask", said.ask), said.to, said.role, said.priority, choices,
+        return recipe.Ask(self._terms.text(f"{at}.ask", said.ask), said.to, said.role, said.priority, choices,
                         said.otherwise, said.four_eyes)  # fmt: skip
 
-    def _http(self, at: str, said: written.HttpCall) -> plan.Http:
+    def _http(self, at: str, said: written.HttpCall) -> recipe.Http:
         if not _URL.match(said.url):
             raise self._document.error(f"{at}.url", "a URL begins with https:// (or http://) and a host")
         if said.json is not None and said.body:
@@ -257,9 +259,9 @@ class Stepper:
         if said.json is not None:
             body = fill("json", json.dumps(said.json, ensure_ascii=False))
             headers = _JSON | headers
-        return plan.Http(said.method, fill("url", said.url), headers, body, tuple(said.expect), dict(said.save))
+        return recipe.Http(said.method, fill("url", said.url), headers, body, tuple(said.expect), dict(said.save))
 
-    def _publish(self, at: str, said: written.Message) -> plan.Publish:
+    def _publish(self, at: str, said: written.Message) -> recipe.Publish:
         topic = said.topic
         if topic.partition("/")[0] in _DEVICES_TOPICS:
             reason = "topics of devices and of Andon's own are not published to: a device is moved with write:"
@@ -267,24 +269,24 @@ class Stepper:
         if wrong := [c for c in "+#\0" if c in topic] or (["$"] if topic.startswith("$") else []):
             raise self._document.error(f"{at}.topic", f"'{wrong[0]}' cannot be in a topic that is published to")
         payload = self._terms.text(f"{at}.payload", said.payload, free=True)
-        return plan.Publish(self._terms.text(f"{at}.topic", topic), payload, said.retain)
+        return recipe.Publish(self._terms.text(f"{at}.topic", topic), payload, said.retain)
 
-    def _of_incident(self, at: str, said: Any) -> plan.OfIncident:
+    def _of_incident(self, at: str, said: Any) -> recipe.OfIncident:
         text = self._terms.text
         match said:
             case written.Comment(comment=comment):
-                return plan.OfIncident("comment", text(f"{at}.comment", comment))
+                return recipe.OfIncident("comment", text(f"{at}.comment", comment))
             case written.Assign(assign=to):
-                return plan.OfIncident("assign", to=text(f"{at}.assign", to))
+                return recipe.OfIncident("assign", to=text(f"{at}.assign", to))
             case written.Escalate(escalate=why, priority=priority):
-                return plan.OfIncident("escalate", text(f"{at}.escalate", why), priority=priority)
+                return recipe.OfIncident("escalate", text(f"{at}.escalate", why), priority=priority)
             case written.Close(close=close):
-                return plan.OfIncident("close", text(f"{at}.close.cause", close.cause),
+                return recipe.OfIncident("close", text(f"{at}.close.cause", close.cause),
                                        action=text(f"{at}.close.action", close.action))  # fmt: skip
             case _:
                 raise TypeError(f"nothing that is done with an incident: {said}")
 
-    def _set(self, at: str, said: written.Set) -> plan.Set:
+    def _set(self, at: str, said: written.Set) -> recipe.Set:
         values: dict[str, bool | float | str] = {}
         expressions: dict[str, str] = {}
         for name, value in said.set.items():
@@ -292,4 +294,4 @@ class Stepper:
                 expressions[name] = show(self._terms.expression(f"{at}.set.{name}", value, "any"))
             else:
                 values[name] = value
-        return plan.Set(values, expressions)
+        return recipe.Set(values, expressions)

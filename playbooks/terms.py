@@ -12,7 +12,8 @@ from expressions import NameType, Problem, infer, names, parse, resolve, show, s
 from expressions.ast import Expr
 from expressions.check import Kind
 from playbooks import written
-from playbooks.plan import Condition, Watch
+from playbooks.plan import Watch
+from playbooks.recipe import Condition
 from playbooks.tree import Placed, check_name, every, unknown
 
 _TEXT, _NUMBER, _ANY = NameType("text"), NameType(unit=None), NameType("any", None)

@@ -15,7 +15,8 @@ from events.types import Priority, make_id
 from expressions import Value
 from playbooks import names
 from playbooks.places import general, index
-from playbooks.plan import Condition, Playbook, Step, Write
+from playbooks.plan import Playbook
+from playbooks.recipe import Condition, Step, Write
 from playbooks.run import LATE, Run, RunFact, StepState
 
 

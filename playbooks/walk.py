@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from playbooks import acts, endings
 from playbooks.places import HOLDING, branches, handler, in_pass, undo
-from playbooks.plan import Ask, Choose, Delay, Group, Parallel, Repeat, Step, Stop, Task, WaitFor
+from playbooks.recipe import Ask, Choose, Delay, Group, Parallel, Repeat, Step, Stop, Task, WaitFor
 from playbooks.run import Ending, StepState
 from playbooks.turn import Turn
 

@@ -5,47 +5,47 @@ from __future__ import annotations
 from typing import assert_never
 
 from devices.plant import Plant
-from playbooks import plan
+from playbooks import plan, recipe
 
 
-def act(act: plan.Act, plant: Plant) -> str:
+def act(act: recipe.Act, plant: Plant) -> str:
     """The act itself, as one says it: "write open to press.relief_valve and read it back"."""
     match act:
-        case plan.Write(point=point, value=value, precondition=precondition):
+        case recipe.Write(point=point, value=value, precondition=precondition):
             only = f", if the device then says {precondition}" if precondition else ""
             return f"write {of_point(point, value, plant)} to {point} and read it back{only}"
-        case plan.Read(point=point, into=into):
+        case recipe.Read(point=point, into=into):
             return f"ask the device for {point}, call it {into}"
-        case plan.WaitFor(condition=condition):
+        case recipe.WaitFor(condition=condition):
             return f"wait until {condition.said}"
-        case plan.Delay(seconds=seconds):
+        case recipe.Delay(seconds=seconds):
             return f"wait {span(seconds)}"
-        case plan.Notify(to=to, text=text, priority=priority):
+        case recipe.Notify(to=to, text=text, priority=priority):
             return f'tell {to} ({priority}): "{text}"'
-        case plan.Ask(text=text, to=to, role=role, choices=choices, four_eyes=four_eyes):
+        case recipe.Ask(text=text, to=to, role=role, choices=choices, four_eyes=four_eyes):
             answers = " or ".join(choices) if choices else "yes or no"
             who = f"two persons with the role {role}" if four_eyes else f"a person with the role {role}"
             return f'ask {to}: "{text}"; {who} may answer {answers}'
-        case plan.Task(text=text, to=to, role=role, checklist=checklist):
+        case recipe.Task(text=text, to=to, role=role, checklist=checklist):
             ticks = f", ticking off: {', '.join(checklist)}" if checklist else ""
             return f'give {to} a task: "{text}"; a person with the role {role} reports it done{ticks}'
-        case plan.Http(method=method, url=url):
+        case recipe.Http(method=method, url=url):
             return f"call {method} {url}"
-        case plan.Publish(topic=topic, payload=payload):
+        case recipe.Publish(topic=topic, payload=payload):
             return f'publish "{payload}" to {topic}'
-        case plan.OfIncident():
+        case recipe.OfIncident():
             return of_incident(act)
-        case plan.Set(values=values, expressions=expressions):
+        case recipe.Set(values=values, expressions=expressions):
             return "set " + ", ".join(f"{name} to {value}" for name, value in (values | expressions).items())
-        case plan.Stop(outcome=outcome, text=text):
+        case recipe.Stop(outcome=outcome, text=text):
             return f'stop here as {outcome}: "{text}"'
-        case plan.Group(of=of, steps=steps):
+        case recipe.Group(of=of, steps=steps):
             return f"do what the playbook {of} does" if of else f"{len(steps)} writes, one after the other"
-        case plan.Choose(cases=cases):
+        case recipe.Choose(cases=cases):
             return f"if {cases[0].condition.said}" if len(cases) == 1 else "the first of these that is so"
-        case plan.Parallel():
+        case recipe.Parallel():
             return "beside each other"
-        case plan.Repeat(most=most, until=until, while_=while_):
+        case recipe.Repeat(most=most, until=until, while_=while_):
             if until is not None:
                 return f"again and again until {until.said}, at most {most} times"
             return f"as long as {while_.said}, at most {most} times" if while_ is not None else f"{most} times"
@@ -53,7 +53,7 @@ def act(act: plan.Act, plant: Plant) -> str:
             assert_never(act)
 
 
-def unnamed(step: plan.Step) -> bool:
+def unnamed(step: recipe.Step) -> bool:
     """Whether its name is only its number among its siblings."""
     return step.step.removeprefix("s").isdigit()
 
@@ -69,7 +69,7 @@ def of_point(name: str, value: float | str, plant: Plant) -> str:
     return states.get(int(value), "") or f"{value:g} {found[1].unit}".rstrip()
 
 
-def of_incident(act: plan.OfIncident) -> str:
+def of_incident(act: recipe.OfIncident) -> str:
     match act.do:
         case "comment":
             return f'write into the incident: "{act.text}"'

@@ -26,7 +26,8 @@ from events.envelope import Chain, Decision
 from events.playbooks import CommandIssued
 from events.topics import partition_of
 from playbooks.brain import PlaybooksBrain
-from playbooks.plan import Case, Choose, Delay, Group, Parallel, PlaybookSet, Repeat, Step
+from playbooks.plan import PlaybookSet
+from playbooks.recipe import Case, Choose, Delay, Group, Parallel, Repeat, Step
 from tests.chaos.flood_worker import fed
 from tests.unit.playbooks.plans import AREA, book, moves, plant, sets, so, step, tells
 

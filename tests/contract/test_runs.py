@@ -25,7 +25,8 @@ from events.incidents import IncidentOpened
 from events.playbooks import RunStarted, StepFinished, StepStarted
 from events.requests import AnswerQuestion, CancelRun, Request, RequestBody, RequestRefused
 from events.types import make_id
-from playbooks.plan import Notify, OnRequest, Playbook, PlaybookSet, Step
+from playbooks.plan import OnRequest, Playbook, PlaybookSet
+from playbooks.recipe import Notify, Step
 from tests.contract import runs as told
 from tests.contract.runs import INCIDENT, QUESTION, RETRY, RUN, TASK
 from tests.contract.stories import COOLING, PRESS, at, entries, event

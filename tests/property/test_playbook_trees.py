@@ -36,20 +36,8 @@ from events.requests import Request
 from events.types import make_id
 from playbooks.brain import PlaybooksBrain
 from playbooks.places import undo
-from playbooks.plan import (
-    Case,
-    Choose,
-    Delay,
-    Group,
-    Http,
-    Parallel,
-    Playbook,
-    Publish,
-    Repeat,
-    Step,
-    Stop,
-    WaitFor,
-)
+from playbooks.plan import Playbook
+from playbooks.recipe import Case, Choose, Delay, Group, Http, Parallel, Publish, Repeat, Step, Stop, WaitFor
 from tests.unit.incidents.rig import Rig, at
 from tests.unit.playbooks.plans import AREA, asks, back, book, does, moves, plant, sets, so, step, tells, watch
 from tests.unit.playbooks.shop import said, succeeded

@@ -1,4 +1,4 @@
-"""What the HTTP intake answers to a body that it does not take. What it takes is in tests/integration/test_bridge.py."""
+"""What the HTTP intake answers to a body that it does not take. What it takes: tests/integration/test_bridge.py."""
 
 from __future__ import annotations
 

@@ -6,24 +6,8 @@ from typing import Any, Literal
 
 from events.playbooks import CommandIssued
 from events.types import Priority
-from playbooks.plan import (
-    Act,
-    Ask,
-    Condition,
-    Device,
-    Notify,
-    OnIncident,
-    OnRequest,
-    Playbook,
-    PlaybookSet,
-    Set,
-    Step,
-    Task,
-    Trigger,
-    Watch,
-    Write,
-    digest,
-)
+from playbooks.plan import Device, OnIncident, OnRequest, Playbook, PlaybookSet, Trigger, Watch, digest
+from playbooks.recipe import Act, Ask, Condition, Notify, Set, Step, Task, Write
 
 AREA = "shop/press"
 

@@ -33,20 +33,8 @@ from events.playbooks import (
 from events.requests import Request, RequestRefused
 from events.types import Priority, make_id
 from playbooks.brain import PlaybooksBrain
-from playbooks.plan import (
-    Case,
-    Choose,
-    Delay,
-    Device,
-    Limit,
-    OnAlarm,
-    OnIncident,
-    OnRequest,
-    OnSchedule,
-    Playbook,
-    PlaybookSet,
-    WaitFor,
-)
+from playbooks.plan import Device, Limit, OnAlarm, OnIncident, OnRequest, OnSchedule, Playbook, PlaybookSet
+from playbooks.recipe import Case, Choose, Delay, WaitFor
 from tests.unit.incidents.rig import Rig, at
 from tests.unit.playbooks.plans import AREA, OPENED, asks, back, book, moves, plant, so, step, tells, watch, written
 from tests.unit.playbooks.shop import said, succeeded

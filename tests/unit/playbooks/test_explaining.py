@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devices.plant import Plant, load_plant
-from playbooks import plan
+from playbooks import plan, recipe
 from playbooks.diagram import mermaid
 from playbooks.explaining import explain
 from playbooks.loading import load_files
@@ -73,7 +73,7 @@ def test_every_shipped_playbook_can_be_explained_and_drawn(plant: Plant) -> None
     assert len(loaded.books.playbooks) >= 4
     for book in loaded.books.playbooks:
         said = "\n".join(explain(book, plant))
-        for step in plan.every_step(book.steps):
-            if isinstance(step.act, plan.Write):
+        for step in recipe.every_step(book.steps):
+            if isinstance(step.act, recipe.Write):
                 assert step.act.point in said
         assert mermaid(book, plant).startswith("flowchart TD\n")

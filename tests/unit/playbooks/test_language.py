@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from devices.plant import load_plant
-from playbooks import plan
+from playbooks import plan, recipe
 from playbooks.loading import consequences, load
-from playbooks.plan import Condition, Watch, unpack
+from playbooks.plan import Watch, unpack
+from playbooks.recipe import Condition
 from tests.unit.playbooks.test_bad_files import EXAMPLE, SHOP, shop_floor
 
 HEAD = "id: relieve\narea: shop/press\ntrigger: {incident: opened, rule: press_pressure.*}\n"
@@ -60,13 +61,13 @@ def test_a_write_carries_all_that_its_execution_needs(tmp_path: Path) -> None:
     books, errors = loaded(tmp_path, a=GOOD)
     assert errors == []
     first, both, tell = books.playbooks[0].steps
-    assert first.act == plan.Write("edge-1", "press", "press.relief_valve", 1.0, 0.0, 0.0, 1.0)
+    assert first.act == recipe.Write("edge-1", "press", "press.relief_valve", 1.0, 0.0, 0.0, 1.0)
     assert (first.step, first.timeout_s, first.valid_s, first.retry, first.on_error) == ("open", 2.0, 2.0, 2, "stop")
-    assert (tell.step, tell.act) == ("s3", plan.Notify("shift_lead", "{incident.title}", "high"))
+    assert (tell.step, tell.act) == ("s3", recipe.Notify("shift_lead", "{incident.title}", "high"))
     assert both.step == "s2" and both.on_error == "continue" and both.timeout_s == 0
-    assert isinstance(both.act, plan.Group) and [s.step for s in both.act.steps] == ["1", "2"]
+    assert isinstance(both.act, recipe.Group) and [s.step for s in both.act.steps] == ["1", "2"]
     each = both.act.steps[1]
-    assert each.act == plan.Write("edge-1", "press", "press.setpoint", 80.0, 0.1, 0.0, 250.0)
+    assert each.act == recipe.Write("edge-1", "press", "press.setpoint", 80.0, 0.1, 0.0, 250.0)
     assert (each.timeout_s, each.valid_s, each.retry, each.on_error) == (5.0, 0.5, 1, "continue")
 
 
@@ -76,8 +77,8 @@ def test_what_a_write_may_say_besides(tmp_path: Path) -> None:
         "{write: {press.setpoint: vars.target * 0.5}, tolerance: 2, precondition: press.relief_valve == 'closed', "
         "only_if: vars.target > 100, undo: {step: back, write: {press.setpoint: vars.target}}}",
     ).steps  # fmt: skip
-    assert read.act == plan.Read("edge-1", "press", "press.setpoint", "target")
-    assert write.act == plan.Write("edge-1", "press", "press.setpoint", "vars.target * 0.5", 2.0, 0.0, 250.0,
+    assert read.act == recipe.Read("edge-1", "press", "press.setpoint", "target")
+    assert write.act == recipe.Write("edge-1", "press", "press.setpoint", "vars.target * 0.5", 2.0, 0.0, 250.0,
                                    "press.relief_valve == 0")  # fmt: skip
     assert write.only_if == Condition("vars.target > 100", "vars.target > 100")
     assert [s.step for s in write.undo] == ["back"]
@@ -99,17 +100,19 @@ def test_each_kind_of_step_becomes_what_runs(tmp_path: Path) -> None:
         "{stop: nothing to do, outcome: failed}",
     )
     assert acts(book) == [
-        plan.Delay(10.0),
-        plan.Ask("Go to {area}?", "shift_lead", "supervisor", four_eyes=True),
-        plan.Ask("Which?", "anna", "operator", choices=("left", "right"), otherwise="left"),
-        plan.Task("Replace the seal", "maintenance", "operator", checklist=("isolated", "tested"), picture="seal.png"),
-        plan.Publish("factory/info", "{alarm.value}", retain=True),
-        plan.OfIncident("comment", "Done"),
-        plan.OfIncident("assign", to="anna"),
-        plan.OfIncident("escalate", "It does not fall", priority="high"),
-        plan.OfIncident("close", "valve", action="opened"),
-        plan.Set({"a": 3, "b": True}, {"c": "vars.a * 2", "d": "'A'"}),
-        plan.Stop("failed", "nothing to do"),
+        recipe.Delay(10.0),
+        recipe.Ask("Go to {area}?", "shift_lead", "supervisor", four_eyes=True),
+        recipe.Ask("Which?", "anna", "operator", choices=("left", "right"), otherwise="left"),
+        recipe.Task(
+            "Replace the seal", "maintenance", "operator", checklist=("isolated", "tested"), picture="seal.png"
+        ),
+        recipe.Publish("factory/info", "{alarm.value}", retain=True),
+        recipe.OfIncident("comment", "Done"),
+        recipe.OfIncident("assign", to="anna"),
+        recipe.OfIncident("escalate", "It does not fall", priority="high"),
+        recipe.OfIncident("close", "valve", action="opened"),
+        recipe.Set({"a": 3, "b": True}, {"c": "vars.a * 2", "d": "'A'"}),
+        recipe.Stop("failed", "nothing to do"),
     ]
     assert [s.timeout_s for s in book.steps[1:4]] == [300.0, 300.0, 14400.0]
     assert all(s.timeout_s > 0 for s in book.steps), "every step that is no group has a deadline"
@@ -124,10 +127,10 @@ def test_http_says_what_it_sends_and_what_it_keeps(tmp_path: Path) -> None:
         '{notify: anna, text: "Ticket {steps.ticket.id}, {steps.ticket.status}"}',
     )
     assert acts(book)[:2] == [
-        plan.Http("POST", "https://cmms.example/t/{incident.number}",
+        recipe.Http("POST", "https://cmms.example/t/{incident.number}",
                   {"Content-Type": "application/json", "Authorization": "Bearer {secret.cmms}"},
                   '{"title": "{incident.title}", "n": 3}', (201,), {"id": "/ticket/id"}),
-        plan.Http("GET", "http://mes.example"),
+        recipe.Http("GET", "http://mes.example"),
     ]  # fmt: skip
     assert (book.steps[0].timeout_s, book.steps[0].retry, book.steps[0].pause_s) == (30.0, 1, 5.0)
 
@@ -143,16 +146,16 @@ def test_steps_hold_steps(tmp_path: Path) -> None:
         "{repeat: {until: steps.decide.branch == 1, most: 5, steps: [{delay: 1s}]}}",
         "{wait_for: alarm.value > 3, timeout: 1s, on_error: [{step: tell, notify: anna, text: Look}]}",
     )
-    wait = plan.Step("s1", plan.Delay(1.0), 11.0)
+    wait = recipe.Step("s1", recipe.Delay(1.0), 11.0)
     value = Condition("alarm.value > 3", "alarm.value > 3")
     decide, choose, parallel, *repeats, waits = book.steps
-    assert decide.act == plan.Choose((plan.Case(value, (wait,)),), (plan.Step("s1", plan.Delay(2.0), 12.0),))
-    assert isinstance(choose.act, plan.Choose) and [len(c.steps) for c in choose.act.cases] == [1, 0]
-    assert isinstance(parallel.act, plan.Parallel) and len(parallel.act.branches) == 2
+    assert decide.act == recipe.Choose((recipe.Case(value, (wait,)),), (recipe.Step("s1", recipe.Delay(2.0), 12.0),))
+    assert isinstance(choose.act, recipe.Choose) and [len(c.steps) for c in choose.act.cases] == [1, 0]
+    assert isinstance(parallel.act, recipe.Parallel) and len(parallel.act.branches) == 2
     assert (decide.timeout_s, parallel.timeout_s) == (0.0, 60.0)
     assert [r.act for r in repeats] == [
-        plan.Repeat((wait,), 3), plan.Repeat((wait,), 4, while_=value),
-        plan.Repeat((wait,), 5, until=Condition("steps.decide.branch == 1", "steps.decide.branch == 1")),
+        recipe.Repeat((wait,), 3), recipe.Repeat((wait,), 4, while_=value),
+        recipe.Repeat((wait,), 5, until=Condition("steps.decide.branch == 1", "steps.decide.branch == 1")),
     ]  # fmt: skip
     assert [s.step for s in waits.handler] == ["tell"] and waits.on_error == "stop"
 
@@ -226,7 +229,7 @@ def test_a_called_playbook_is_there_with_its_steps_its_watches_and_what_it_knows
                            "  - {if: steps.ask.answer == 'yes' && vars.n > 2, then: [{delay: 1s}]}\n")  # fmt: skip
     assert errors == []
     caller, tell = books.playbooks
-    assert caller.steps[0].act == plan.Group(tell.steps, of="tell")
+    assert caller.steps[0].act == recipe.Group(tell.steps, of="tell")
     assert caller.watches == tell.watches and tell.triggers == ()
 
 
@@ -248,9 +251,9 @@ def test_blueprint_is_filled_in_and_what_stands_beside_use_wins(tmp_path: Path) 
     (book,) = books.playbooks
     assert (book.playbook, book.title, book.priority) == ("relieve_press", "Mine", 70)
     assert book.triggers == (plan.OnIncident("opened", ("*_pressure",)),)
-    assert book.steps[0].act == plan.Write("edge-1", "press", "press.relief_valve", 1.0, 0.0, 0.0, 1.0)
+    assert book.steps[0].act == recipe.Write("edge-1", "press", "press.relief_valve", 1.0, 0.0, 0.0, 1.0)
     assert list(book.watches.values()) == [Watch("press.pressure < 190.5")]
-    assert book.steps[2].act == plan.Notify("shift_lead", "Look at {area}, it was above 190.5", "high")
+    assert book.steps[2].act == recipe.Notify("shift_lead", "Look at {area}, it was above 190.5", "high")
 
 
 def test_mistake_in_a_blueprint_of_the_plant_is_told_there(tmp_path: Path) -> None:
@@ -274,7 +277,7 @@ def test_playbook_of_a_class_is_there_for_each_device(tmp_path: Path) -> None:
     assert errors == []
     assert [b.playbook for b in books.playbooks] == ["watch.press", "watch.press2"]
     assert [b.writes for b in books.playbooks] == [{"press.relief_valve"}, {"press2.relief_valve"}]
-    assert books.playbooks[1].steps[1].act == plan.Notify("anna", "press2 in shop/press", "high")
+    assert books.playbooks[1].steps[1].act == recipe.Notify("anna", "press2 in shop/press", "high")
     used = "id: relief\nclass: hydraulic_press\nuse: relief\n" \
            "with: {valve: '${device}.relief_valve', pressure: '${device}.pressure'}\n"  # fmt: skip
     books, errors = loaded(tmp_path, a=used)

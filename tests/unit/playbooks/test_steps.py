@@ -22,7 +22,8 @@ from events.playbooks import (
 )
 from events.types import make_id
 from playbooks import names
-from playbooks.plan import (
+from playbooks.plan import Playbook
+from playbooks.recipe import (
     Case,
     Choose,
     Delay,
@@ -30,7 +31,6 @@ from playbooks.plan import (
     Http,
     OfIncident,
     Parallel,
-    Playbook,
     Publish,
     Read,
     Repeat,

@@ -19,7 +19,8 @@ from events.playbooks import (
     StepStarted,
 )
 from events.types import make_id
-from playbooks.plan import Notify, OnIncident, PlaybookSet
+from playbooks.plan import OnIncident, PlaybookSet
+from playbooks.recipe import Notify
 from tests.unit.incidents.rig import at
 from tests.unit.playbooks.shop import PRESS, Shop, example, incident, succeeded
 
