@@ -32,6 +32,8 @@ AHEAD = 4000
 CALLS_S = 15.0
 """So long after the flood everybody was called that is called for it at once; what is gathered follows later."""
 _WITHIN_S = 240.0
+_LOOK_S = 0.5
+"""Between two looks at the log: each counts a whole table on the cores that are being measured."""
 _BEGIN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -194,7 +196,7 @@ def _await(done: Callable[[], bool], missing: Callable[[], str]) -> None:
     while not done():
         if time.monotonic() > end:
             raise MeasureError(f"after {_WITHIN_S:.0f} s {missing()}")
-        time.sleep(0.05)
+        time.sleep(_LOOK_S)
 
 
 def _brain() -> IncidentsBrain:

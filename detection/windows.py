@@ -23,8 +23,8 @@ from detection import spans
 from expressions import Window
 
 BUCKETS = spans.BUCKETS
-MANY = 8
-"""So many scans are worth the way that takes them all at once."""
+MANY = 4
+"""One window over so many scans costs about what all windows over one scan cost."""
 _NONE = -(2**62)
 
 
@@ -79,7 +79,7 @@ class Windows:
         n, w = len(times), len(self)
         out, known = np.zeros((n, w)), np.zeros((n, w), bool)
         values, seen = values[:, self.columns], seen[:, self.columns]
-        if n >= MANY:
+        if n >= MANY * w:
             for j in range(w):
                 self._span(j, times, values[:, j], seen[:, j], out, known)
             return out, known

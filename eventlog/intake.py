@@ -64,6 +64,11 @@ class Intake:
         return bool(self._entries or self._frames or self._letters)
 
     @property
+    def lines(self) -> int:
+        """How many events and requests there are to write."""
+        return len(self._entries)
+
+    @property
     def empty(self) -> bool:
         return not self._starts
 

@@ -31,6 +31,8 @@ Taken = tuple[Key, int, datetime, bytes]
 """Topic and partition, offset, when it was published, the bytes."""
 
 BATCH_RECORDS = 2000
+BATCH_LINES = 5000
+"""In a flood one record has thousands of events, and what waits for a commit nobody sees."""
 GATHER_MS = 250
 IDLE_COMMIT_SECONDS = 0.25
 """Positions that moved over ticks alone are committed so often."""
@@ -117,6 +119,9 @@ class Lane:
                     one = (key, r.offset, _published(r.timestamp), r.value or b"")
                     pending.append(one)
                     intake.take(*one)
+                    if intake.lines >= BATCH_LINES:
+                        intake = self._write(database, intake, pending)
+                        pending, written = [], time.monotonic()
             if intake.says_something or (pending and now - written > IDLE_COMMIT_SECONDS):
                 intake = self._write(database, intake, pending)
                 pending, written = [], time.monotonic()

@@ -61,11 +61,13 @@ def append_entries(cursor: Cursor, entries: Sequence[Entry]) -> list[Recorded]:
     head = cursor.execute("SELECT position, clock_timestamp() FROM log_head FOR UPDATE").fetchone()
     assert head is not None, "migrations put the row there"
     position, now = int(head[0]), head[1].astimezone(UTC)
+    # Statistics of a chunk that is being filled are old: the planner takes it for empty, and would go through all of it
+    # for each line (seen in a flood: 49 s for 50,000 lines). So each is looked up in the index (OFFSET 0: no join).
+    cursor.execute("SET LOCAL enable_seqscan = off")
     times = [e.time for e in entries]
     there = cursor.execute(
-        """SELECT e.id, e.time FROM events e
-           JOIN unnest(%s::uuid[], %s::timestamptz[]) AS g (id, time) ON e.id = g.id AND e.time = g.time
-           WHERE e.time BETWEEN %s AND %s""",
+        """SELECT g.id, g.time FROM unnest(%s::uuid[], %s::timestamptz[]) AS g (id, time), LATERAL
+           (SELECT FROM events e WHERE e.id = g.id AND e.time = g.time AND e.time BETWEEN %s AND %s OFFSET 0) AS e""",
         ([e.id for e in entries], times, min(times), max(times)),
     )
     known = {(row[0], row[1]) for row in there}
