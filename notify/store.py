@@ -33,6 +33,10 @@ CREATE INDEX IF NOT EXISTS waiting ON deliveries (person, channel, next_at) WHER
 CREATE INDEX IF NOT EXISTS about ON deliveries (incident) WHERE state = 'waiting';
 CREATE TABLE IF NOT EXISTS over (incident TEXT PRIMARY KEY, at INTEGER, reason TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS holders (area TEXT, position TEXT, person TEXT, PRIMARY KEY (area, position)) WITHOUT ROWID;
+-- where what was to be said lay before there were diaries
+CREATE TABLE IF NOT EXISTS outcomes (id TEXT PRIMARY KEY, area TEXT, record BLOB) WITHOUT ROWID;
+INSERT OR IGNORE INTO unsaid SELECT id, 'incidents', area, record FROM outcomes;
+DROP TABLE outcomes;
 """
 
 

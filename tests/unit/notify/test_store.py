@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from events.notifications import (
     NotificationFailed,
     NotificationWithdrawn,
 )
+from events.topics import INCIDENTS
 from notify.planning import plan
 from notify.store import Job, Store
 from notify.withdrawal import Over
@@ -195,3 +198,16 @@ def test_old_ones_are_forgotten_when_they_are_done(store: Store) -> None:
     store.prune(AT + timedelta(days=31))
     assert take(store, issued("done"))
     assert not take(store, issued("waiting"))
+
+
+def test_what_an_older_version_had_not_said_yet_is_said(path: Path) -> None:
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("CREATE TABLE outcomes (id TEXT PRIMARY KEY, area TEXT, record BLOB) WITHOUT ROWID")
+        old.execute("INSERT INTO outcomes VALUES ('1', 'shop/press', x'aa')")
+        old.commit()
+    with closing(Store(path)) as store:
+        assert [(u.id, u.topic, u.area, u.record) for u in store.unsaid()] == [("1", INCIDENTS, "shop/press", b"\xaa")]
+        store.said(["1"])
+    with closing(Store(path)) as store:
+        assert store.unsaid() == []
