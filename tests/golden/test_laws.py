@@ -45,7 +45,7 @@ def _is_short(story: Path) -> bool:
     return last - first < timedelta(hours=3)
 
 
-@pytest.mark.parametrize("story", filter(_is_short, STORIES), ids=lambda story: story.name)
+@pytest.mark.parametrize("story", [*filter(_is_short, STORIES)], ids=lambda story: story.name)
 def test_ticks_that_are_left_out_change_nothing(story: Path, tmp_path: Path) -> None:
     told = Story(story, tmp_path, every_second=True)
     told.tell()
