@@ -26,7 +26,7 @@ unit: .venv/installed-dev  ## the tests that need no service: seconds
 
 test: check            ## everything, on real services
 	sh tests/need_chromium
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 golden: .venv/installed-dev  ## let the stories say what they say now; read the diff before you commit it
 	.venv/bin/python -m tests.golden.accept $(ARGS)
