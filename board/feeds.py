@@ -32,9 +32,12 @@ def reading_age_s(overview: Overview) -> float | None:
 
 
 class Trouble(NamedTuple):
+    """Attributes: blind: something of the plant cannot be seen."""
+
     text: str
     detail: str
     since: datetime
+    blind: bool = True
 
 
 def troubles(overview: Overview, plant: Plant) -> tuple[Trouble, ...]:
@@ -52,7 +55,7 @@ def troubles(overview: Overview, plant: Plant) -> tuple[Trouble, ...]:
     out += [_flood(plant, flood, overview.held_back) for flood in overview.floods]
     out += [
         Trouble(f"{words.device_title(plant, lock.device)} is locked out", f"{lock.locked_by}: {lock.locked_reason}",
-                lock.locked_at)
+                lock.locked_at, blind=False)
         for lock in overview.locked
     ]  # fmt: skip
     out += [
@@ -72,7 +75,8 @@ def _flood(plant: Plant, flood: StandingFlood, held_back: int) -> Trouble:
     position = flood.scope.removeprefix("position ").replace("_", " ")
     where = words.area_title(plant, flood.area) if flood.scope == "area" else f"all that {position} watches"
     quiet = f", {held_back} held back" if held_back else ""
-    return Trouble(f"Alarm flood: {where}{quiet}", "consequences are listed apart; all is in the log", flood.began_at)
+    detail = "consequences are listed apart; all is in the log"
+    return Trouble(f"Alarm flood: {where}{quiet}", detail, flood.began_at, blind=False)
 
 
 def _areas(plant: Plant, edge: str) -> str:

@@ -91,8 +91,10 @@ def calm(overview: Overview | None, plant: Plant, troubles: tuple[Trouble, ...])
     if overview.active or overview.open_incidents:
         text = "Choose an incident or an alarm on the left: with the mouse, or with Tab, the arrow keys and Enter."
         return message("←", "Nothing chosen", text)
+    if blind := [trouble for trouble in troubles if trouble.blind]:
+        return message("?", "No alarm stands, but part of the plant cannot be seen", f"{blind[0].text}.")
     if troubles:
-        return message("?", "No alarm stands, but part of the plant cannot be seen", f"{troubles[0].text}.")
+        return message("…", "No alarm stands any more", f"{troubles[0].text}: {troubles[0].detail}.")
     if quiet := hidden(overview):
         text = "What is shelved, suppressed, out of service or held back stands on the left, with who and why."
         return message("…", f"No alarm is announced, {_count(quiet, 'alarm')} kept quiet", text)

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from analytics.rows import Behind, Feed, Incident, OverrideRow
+from board.feeds import Trouble
 from board.headline import calm, headline
 from board.lists import (
     Chosen,
@@ -85,6 +86,15 @@ def test_all_is_well_needs_readings_and_a_log() -> None:
     assert calm(rests, PLANT, ())["title"] == "No alarm stands, no reading has come for more than a minute"
     assert calm(overview(), PLANT, ())["title"] == "No alarm stands, no reading has come yet"
     assert calm(None, PLANT, ())["title"] == "Waiting for the event log"
+
+
+def test_a_flood_that_ebbs_is_no_part_of_the_plant_that_cannot_be_seen() -> None:
+    fed = overview(feeds=(Feed(source="edge-1:j", last_time=at(0)),))
+    flood = Trouble("Alarm flood: Hydraulic press 1", "all is in the log", at(0), blind=False)
+    lost = Trouble("Andon light does not answer", "no answer", at(0))
+    assert calm(fed, PLANT, (flood,))["title"] == "No alarm stands any more"
+    both = calm(fed, PLANT, (flood, lost))
+    assert "cannot be seen" in both["title"] and both["text"] == "Andon light does not answer."
 
 
 def test_what_is_kept_quiet_and_what_is_held_back_are_counted_and_listed_apart_from_the_alarms() -> None:
