@@ -122,6 +122,7 @@ class Lane:
                     if intake.lines >= BATCH_LINES:
                         intake = self._write(database, intake, pending)
                         pending, written = [], time.monotonic()
+                        self._turn = written
             if intake.says_something or (pending and now - written > IDLE_COMMIT_SECONDS):
                 intake = self._write(database, intake, pending)
                 pending, written = [], time.monotonic()

@@ -17,8 +17,8 @@ from events.types import EPOCH, Instant
 StepOutcome = Literal["done", "failed", "skipped", "cancelled"]
 RunOutcome = Literal["completed", "failed", "cancelled"]
 Scalar = bool | float | str
-"""A number is a float, never an int: an int would be another value once it was read back."""
-"""What a variable or the result of a step is."""
+"""What a variable or the result of a step is. A number is a float, never an int: that would be another value once it
+was read back."""
 
 
 class RunStarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="run.started"):
