@@ -108,7 +108,7 @@ def acknowledge(
     alarm: Which,
     comment: Annotated[str, typer.Option(help="What you saw, what you do.")] = "",
     seen: Annotated[
-        str | None, typer.Option(metavar="PRIORITY", help="The priority you saw. [default: as it is now]")
+        str | None, typer.Option(metavar="PRIORITY", help="The priority you saw. \\[default: as it is now]")
     ] = None,
     area: Area = "",
     home: Home = None,

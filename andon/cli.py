@@ -36,7 +36,7 @@ app = typer.Typer(
 out = Console(highlight=False, soft_wrap=True)
 
 Home = Annotated[
-    Path | None, typer.Option(help="Folder of data, logs and passwords. [default: $ANDON_HOME, else .andon here]")
+    Path | None, typer.Option(help="Folder of data, logs and passwords. \\[default: $ANDON_HOME, else .andon here]")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -53,8 +53,8 @@ def main() -> None:
 @app.command()
 def up(
     home: Home = None,
-    port_base: Annotated[int | None, typer.Option(help="First of 60 ports. [default: as before, else 19090]")] = None,
-    plant: Annotated[Path | None, typer.Option(help="Folder of the plant's files. [default: the example]")] = None,
+    port_base: Annotated[int | None, typer.Option(help="First of 60 ports. \\[default: as before, else 19090]")] = None,
+    plant: Annotated[Path | None, typer.Option(help="Folder of the plant's files. \\[default: the example]")] = None,
     headless: Annotated[
         bool, typer.Option("--headless", help="For scripts and service managers: plain lines, nothing for a person.")
     ] = False,

@@ -35,7 +35,7 @@ REFUSED, UNKNOWN = 1, 3
 """Exit codes: it was not done; nobody knows yet whether it was."""
 CODES = {"accepted": 0, "refused": REFUSED, "not sent": UNKNOWN, "unanswered": UNKNOWN}
 
-By = Annotated[str | None, typer.Option(help="Who asks. [default: your name on this machine]")]
+By = Annotated[str | None, typer.Option(help="Who asks. \\[default: your name on this machine]")]
 AsRole = Annotated[str, typer.Option("--role", help=f"As what: {', '.join(ROLES)}. What each may do: docs/alarms.md")]
 Area = Annotated[str, typer.Option(help="Its area, where the name alone is not clear.")]
 Reason = Annotated[str, typer.Option(help="Why: it stands in the log and in every list.")]

@@ -32,7 +32,7 @@ Areas = Annotated[str, typer.Option("--area", help="This area and all below it."
 
 @app.command(name="list")
 def list_(
-    status: Annotated[list[str] | None, typer.Option(help=f"{', '.join(STATUSES)}. [default: not closed]")] = None,
+    status: Annotated[list[str] | None, typer.Option(help=f"{', '.join(STATUSES)}. \\[default: not closed]")] = None,
     area: Areas = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
     home: Home = None,
@@ -135,7 +135,7 @@ def comment(incident: Which, text: Text, home: Home = None, by: By = None, role:
 
 @app.command()
 def attach(incident: Which, ref: Annotated[str, typer.Argument(help="Path or address; the bytes stay there.")],
-           name: Annotated[str, typer.Option(help="What it shows. [default: the end of REF]")] = "",
+           name: Annotated[str, typer.Option(help="What it shows. \\[default: the end of REF]")] = "",
            media_type: Annotated[str, typer.Option()] = "", home: Home = None, by: By = None,
            role: AsRole = "operator", as_json: AsJson = False) -> None:  # fmt: skip
     """A file or an image, by reference."""
@@ -192,7 +192,7 @@ def reopen(incident: Which, reason: Reason, home: Home = None, by: By = None, ro
 
 @app.command()
 def review(incident: Which = "latest", home: Home = None,
-           file: Annotated[Path | None, typer.Option(help="Write it there. [default: print it]")] = None,
+           file: Annotated[Path | None, typer.Option(help="Write it there. \\[default: print it]")] = None,
            zone: Annotated[str, typer.Option(help="Time zone of the page.")] = "UTC") -> None:  # fmt: skip
     """The post-incident review as Markdown, with the timeline filled in."""
     with looked_up(home, as_json=False) as (log, db):

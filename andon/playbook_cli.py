@@ -21,7 +21,9 @@ COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 @app.command()
 def lint(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Plant folders or playbook files. [default: here]")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Plant folders or playbook files. \\[default: here]")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For editors and programs.")] = False,
 ) -> None:

@@ -18,7 +18,7 @@ from config.instance import Instance
 from playbooks import plan, versions
 
 Which = Annotated[str, typer.Argument(help="The playbook's id.")]
-By = Annotated[str, typer.Option("--by", help="Who. [default: you]")]
+By = Annotated[str, typer.Option("--by", help="Who. \\[default: you]")]
 Reason = Annotated[str, typer.Option("--reason", help="Why: it stands in the log.")]
 
 
@@ -39,8 +39,8 @@ def versions_(playbook: Which, home: Home = None) -> None:
 @app.command()
 def diff(
     playbook: Which,
-    a: Annotated[str, typer.Argument(help="A version. [default: the one before the newest]")] = "",
-    b: Annotated[str, typer.Argument(help="Another. [default: the newest]")] = "",
+    a: Annotated[str, typer.Argument(help="A version. \\[default: the one before the newest]")] = "",
+    b: Annotated[str, typer.Argument(help="Another. \\[default: the newest]")] = "",
     home: Home = None,
 ) -> None:
     """What changed in the file between two versions that were in force."""
@@ -58,7 +58,7 @@ def diff(
 def rollback(
     playbook: Which,
     reason: Annotated[str, typer.Option("--reason", help="Why: it stands in the log.")],
-    version: Annotated[str, typer.Argument(help="[default: the one before the newest]")] = "",
+    version: Annotated[str, typer.Argument(help="\\[default: the one before the newest]")] = "",
     home: Home = None,
     by: By = "",
 ) -> None:

@@ -21,10 +21,11 @@ from devices.plant import Plant, load_plant
 from events.envelope import Event
 from playbooks import plan
 
-Here = Annotated[Path, typer.Option("--plant", help="A plant folder, or a file in one. [default: here]")]
+Here = Annotated[Path, typer.Option("--plant", help="A plant folder, or a file in one. \\[default: here]")]
 Schemas = Annotated[
-    Path | None, typer.Option("--schemas", help="A folder of the standard's schemas: what they refuse is not exported.")
-]
+    Path | None, typer.Option("--schemas", help="The folder `schemas` of OASIS's repository cacao-json-schemas: what"
+                              " they refuse is not exported.")
+]  # fmt: skip
 
 
 @app.command()
@@ -69,7 +70,7 @@ def export(
 
 @app.command()
 def test(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Tests, or plant folders. [default: here]")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Tests, or plant folders. \\[default: here]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="What came, step by step.")] = False,
 ) -> None:

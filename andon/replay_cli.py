@@ -56,7 +56,7 @@ class Against(StrEnum):
 
 def main(
     since: Annotated[str, typer.Option("--from", help="A time (2026-03-01T06:00), or so long ago: 8h.")],
-    until: Annotated[str, typer.Option("--to", help="As --from. [default: now]")] = "",
+    until: Annotated[str, typer.Option("--to", help="As --from. \\[default: now]")] = "",
     rules: Annotated[Folder, typer.Option(help="Other rules than the plant's.")] = None,
     playbooks: Annotated[Folder, typer.Option(help="Other playbooks.")] = None,
     points: Annotated[Folder, typer.Option(help="Other points.")] = None,

@@ -149,7 +149,7 @@ def resume(run: Which, home: Home = None, by: By = None, role: AsRole = "supervi
 
 
 @app.command()
-def retry(run: Which, step: Annotated[str, typer.Option(help="From here on. [default: what failed]")] = "",
+def retry(run: Which, step: Annotated[str, typer.Option(help="From here on. \\[default: what failed]")] = "",
           reason: Reason = "", home: Home = None, by: By = None, role: AsRole = "supervisor",
           as_json: AsJson = False) -> None:  # fmt: skip
     """A new run that takes up one that failed or was cancelled."""

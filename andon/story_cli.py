@@ -14,7 +14,7 @@ from andon.story_lines import FILES
 from config.yamlfile import ConfigError
 
 Folder = Annotated[Path, typer.Argument(help="The plant's files, readings.jsonl, maybe requests.jsonl, replies.jsonl.")]
-Out = Annotated[Path | None, typer.Option(help="Write the three files here. [default: into the folder itself]")]
+Out = Annotated[Path | None, typer.Option(help="Write the three files here. \\[default: into the folder itself]")]
 
 
 def main(folder: Folder, out: Out = None) -> None:

@@ -27,7 +27,7 @@ def _instance(home: Home) -> Instance:
 def create(
     name: Annotated[str, typer.Option(help="The person or program; it signs with this name.")],
     role: Annotated[str, typer.Option(help=f"One of {', '.join(ROLES)}.")],
-    expires: Annotated[str | None, typer.Option(help="After so long, such as 30d. [default: never]")] = None,
+    expires: Annotated[str | None, typer.Option(help="After so long, such as 30d. \\[default: never]")] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
